@@ -1,0 +1,52 @@
+# The two commands of the README are `make demo` and `make test`; both do all of their own set-up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test check suite bench format clean
+.DEFAULT_GOAL := help
+
+help:  ## List the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+
+$(STAMP)-demo: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[demo]"
+	@touch $@
+
+$(STAMP)-dev: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
+
+$(STAMP)-bench: $(STAMP)-dev pyproject.toml
+	$(BIN)/python -m pip install --quiet --group bench
+	@touch $@
+
+demo: $(STAMP)-demo  ## Install and run the demo pipeline on the embedded PostgreSQL
+	$(BIN)/djflow demo
+
+test: $(STAMP)-dev check suite  ## Install, check and run the whole test suite
+
+check: $(STAMP)-dev  ## Lint, types, layers, dependencies
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry src
+
+suite: $(STAMP)-dev  ## Run the tests
+	$(BIN)/pytest --numprocesses=2
+
+bench: $(STAMP)-bench  ## Print the benchmarks' ratios
+	$(BIN)/python -m benchmarks
+
+format: $(STAMP)-dev  ## Format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:  ## Remove what the commands made
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis demo-output

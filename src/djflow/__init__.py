@@ -1,0 +1,102 @@
+"""djflow: declared tables, lazy queries, Arrow results, on PostgreSQL.
+
+A table is a step of a workflow, a foreign key is a dependency, a query is a lazy plan,
+and a result is an Arrow table.
+
+>>> import djflow as dj
+>>> schema = dj.Schema("readme")
+>>> @schema
+... class Subject(dj.Manual):
+...     definition = '''
+...     subject : varchar(20)   # name in the lab's book
+...     ---
+...     born : date
+...     '''
+>>> Subject.heading.names
+('subject', 'born')
+
+Importing it opens nothing, and loads only what is used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from djflow import errors
+from djflow._version import __version__
+from djflow.errors import DataJointError, DjflowError
+
+if TYPE_CHECKING:
+    from djflow.diagram import Diagram
+    from djflow.populate.tiers import AutoPopulated, Compute, Computed, Imported, Ingest
+    from djflow.relation.conditions import AndList, Not, Top
+    from djflow.relation.relation import Relation
+    from djflow.storage.codec import Codec
+    from djflow.tables.declared import Table
+    from djflow.tables.default import config, conn
+    from djflow.tables.schema import Schema
+    from djflow.tables.tiers import Entry, Lookup, Manual, Part
+
+# Where each public name lives; its module is imported when the name is first used.
+_HOMES: Final = {
+    "AndList": "djflow.relation.conditions",
+    "AutoPopulated": "djflow.populate.tiers",
+    "Codec": "djflow.storage.codec",
+    "Compute": "djflow.populate.tiers",
+    "Computed": "djflow.populate.tiers",
+    "Diagram": "djflow.diagram",
+    "Entry": "djflow.tables.tiers",
+    "Imported": "djflow.populate.tiers",
+    "Ingest": "djflow.populate.tiers",
+    "Lookup": "djflow.tables.tiers",
+    "Manual": "djflow.tables.tiers",
+    "Not": "djflow.relation.conditions",
+    "Part": "djflow.tables.tiers",
+    "Relation": "djflow.relation.relation",
+    "Schema": "djflow.tables.schema",
+    "Table": "djflow.tables.declared",
+    "Top": "djflow.relation.conditions",
+    "config": "djflow.tables.default",
+    "conn": "djflow.tables.default",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(
+            f"module 'djflow' has no attribute {name!r}{errors.did_you_mean(name, list(_HOMES))}"
+        )
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})
+
+
+__all__ = [
+    "AndList",
+    "AutoPopulated",
+    "Codec",
+    "Compute",
+    "Computed",
+    "DataJointError",
+    "Diagram",
+    "DjflowError",
+    "Entry",
+    "Imported",
+    "Ingest",
+    "Lookup",
+    "Manual",
+    "Not",
+    "Part",
+    "Relation",
+    "Schema",
+    "Table",
+    "Top",
+    "__version__",
+    "config",
+    "conn",
+    "errors",
+]

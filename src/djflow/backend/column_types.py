@@ -1,0 +1,125 @@
+"""What a column of PostgreSQL means: its declared type, its comment, its default."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from djflow.backend.catalog_rows import ColumnRow, TypeRow
+from djflow.definition import canonical_default, parse_type
+from djflow.errors import DefinitionError
+from djflow.model.table import CurrentTimestamp, Default, Literal, Null
+from djflow.model.types import CodecType, CoreType, DataType, EnumType, NativeType, StoredType, sql_type
+
+_MARKED: Final = re.compile(
+    r""":(?P<type>(?:'(?:[^']|'')*'|"(?:[^"]|"")*"|[^:'"])+):(?P<comment>.*)""", re.DOTALL
+)
+_CAST: Final = r"(?:::[^']+)?"
+_NULL: Final = re.compile(rf"NULL{_CAST}", re.IGNORECASE)
+_NOW: Final = re.compile(
+    rf"\(*(?:CURRENT_TIMESTAMP|LOCALTIMESTAMP|CURRENT_DATE|now\(\))(?:\(\d\))?\)*{_CAST}", re.IGNORECASE
+)
+_STRING: Final = re.compile(rf"\(?(?P<escape>E?)'(?P<text>(?:[^']|'')*)'{_CAST}\)?{_CAST}", re.DOTALL)
+_BARE: Final = re.compile(rf"\(*(?P<text>-?[0-9.]+(?:e[+-]?\d+)?|true|false)\)*{_CAST}", re.IGNORECASE)
+_SERIAL: Final = {"smallint": "smallserial", "integer": "serial", "bigint": "bigserial"}
+_CODEC_STORAGE: Final = {"bytea": CoreType("bytes"), "jsonb": CoreType("json")}
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnType:
+    """The declared type, the stored type and the comment proper of a column."""
+
+    type: DataType
+    stored: StoredType
+    comment: str
+
+
+def physical_type(column: ColumnRow, types: Mapping[int, TypeRow]) -> StoredType:
+    """The type that PostgreSQL stores: an enum by its labels, a domain by its base."""
+    oid, sql = column.type, column.sql
+    while (row := types.get(oid)) is not None:
+        if row.labels is not None:
+            return EnumType(row.labels)
+        oid, sql = row.base, row.base_sql
+    if (column.default or "").startswith("nextval("):
+        return NativeType(_SERIAL.get(sql, sql))
+    return NativeType(sql)
+
+
+def declared_type(comment: str, physical: StoredType) -> ColumnType | None:
+    """What a comment of the form `:type:comment` declares.
+
+    None where there is no such mark, or where the column has another type by now: the column is right then.
+
+    >>> column = declared_type(":<blob@main>:raw: as recorded", NativeType("jsonb"))
+    >>> str(column.type), str(column.stored), column.comment
+    ('<blob@main>', 'json', 'raw: as recorded')
+    >>> declared_type(":int16:", NativeType("bigint"))
+    """
+    marked = _MARKED.fullmatch(comment)
+    if marked is None:
+        return None
+    try:
+        declared = parse_type(marked["type"])
+    except DefinitionError:
+        return None
+    stored = _stored(declared, physical)
+    return None if stored is None else ColumnType(declared, stored, plain_comment(comment))
+
+
+def plain_comment(comment: str) -> str:
+    r"""The comment itself, on one line and without a mark, so that a definition can say it.
+
+    >>> plain_comment(":int16:widened\n by hand"), plain_comment("a: b")
+    ('widened by hand', 'a: b')
+    """
+    marked = _MARKED.fullmatch(comment)
+    text = marked["comment"] if marked else comment.lstrip(": ")
+    return re.sub(r"\s*[\r\n]+\s*", " ", text)
+
+
+def fits(stored: StoredType, physical: StoredType) -> bool:
+    """Whether a column of type `physical` holds values of type `stored` as declared.
+
+    >>> fits(CoreType("int8"), NativeType("smallint")), fits(NativeType("serial"), NativeType("integer"))
+    (True, True)
+    """
+    if isinstance(stored, EnumType) or isinstance(physical, EnumType):
+        return stored == physical
+    sql = sql_type(stored)
+    return sql_type(physical) in (sql, next((base for base, name in _SERIAL.items() if name == sql), sql))
+
+
+def default_of(column: ColumnRow, type_: DataType) -> Default | None:
+    """The default of a column; None where an insert must give a value or an expression computes it.
+
+    >>> column = ColumnRow(1, 1, "sex", True, 1, "lab.sexes", "'U'::lab.sexes", "")
+    >>> default_of(column, EnumType(("M", "F", "U")))
+    Literal(text='U')
+    """
+    text = column.default
+    if text is None or _NULL.fullmatch(text):
+        return None if column.is_required else Null()
+    if _NOW.fullmatch(text):
+        return CurrentTimestamp()
+    constant = _constant(text)
+    if constant is None:
+        return None if column.is_required else Null()
+    try:
+        return canonical_default(type_, constant)
+    except DefinitionError:
+        return Literal(constant)
+
+
+def _constant(text: str) -> str | None:
+    if quoted := _STRING.fullmatch(text):
+        plain = quoted["text"].replace("''", "'")
+        return plain.replace("\\\\", "\\") if quoted["escape"] else plain
+    bare = _BARE.fullmatch(text)
+    return bare["text"] if bare else None
+
+
+def _stored(declared: DataType, physical: StoredType) -> StoredType | None:
+    if isinstance(declared, CodecType):
+        return _CODEC_STORAGE.get(sql_type(physical)) if isinstance(physical, NativeType) else None
+    return declared if fits(declared, physical) else None

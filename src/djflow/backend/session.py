@@ -1,0 +1,225 @@
+"""A session: settings, and the connections to the server that they name.
+
+psycopg owns transactions, control and writes; ADBC does bulk reads. Both open when first
+needed. Connections belong to a thread and to a process: a forked child opens its own.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import pyarrow as pa
+
+from djflow.backend import rows
+from djflow.backend.sqlstate import translate
+from djflow.backend.statement import Parameters
+from djflow.config import Settings
+from djflow.errors import LostConnectionError
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from djflow.backend.adbc import AdbcPool
+    from djflow.backend.embedded import EmbeddedServer
+
+_STREAM_BYTES: Final = 1 << 20
+
+
+class Session:
+    """The way to one database. Safe to use from several threads; each has its own transaction.
+
+    Everything opens lazily: making a session costs nothing.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._reset()
+
+    def _reset(self) -> None:
+        self._process = os.getpid()
+        self._lock = threading.RLock()
+        self._thread = threading.local()
+        self._every: list[psycopg.Connection[Any]] = []
+        self._pool: AdbcPool | None = None
+        self._embedded: EmbeddedServer | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Session, (self.settings,)
+
+    def __repr__(self) -> str:
+        return f"Session({self.settings.database.describe() if self.is_remote else 'embedded PostgreSQL'})"
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the settings name a server; otherwise the embedded one is used."""
+        return self.settings.database.is_configured
+
+    def conninfo(self) -> str:
+        """The libpq connection string, password included: never show it.
+
+        Starts the embedded server where no other is configured.
+        """
+        self._after_fork()
+        if self.is_remote:
+            return self.settings.database.conninfo().reveal()
+        with self._lock:
+            if self._embedded is None:
+                from djflow.backend.embedded import EmbeddedServer
+
+                self._embedded = EmbeddedServer(self.settings.home)
+            return self._embedded.acquire()
+
+    @property
+    def connection(self) -> "psycopg.Connection[Any]":
+        """The psycopg connection of the calling thread, in autocommit mode outside `transaction()`."""
+        self._after_fork()
+        connection: psycopg.Connection[Any] | None = getattr(self._thread, "connection", None)
+        if connection is None or connection.closed:
+            if connection is not None and self.in_transaction:
+                raise LostConnectionError("The connection broke inside a transaction; it was rolled back.")
+            connection = self._connect()
+            self._thread.connection = connection
+        return connection
+
+    def _connect(self) -> "psycopg.Connection[Any]":
+        import psycopg
+
+        try:
+            connection = psycopg.connect(self.conninfo(), autocommit=True, application_name="djflow")
+        except psycopg.Error as error:
+            raise translate(error, server=self.settings.database.describe()) from None  # it can quote the password
+        with self._lock:
+            self._every = [known for known in self._every if not known.closed]
+            self._every.append(connection)
+        return connection
+
+    def _after_fork(self) -> None:
+        if self._process != os.getpid():
+            # The parent still uses these sockets: they are forgotten, not closed.
+            self._abandoned = (self._thread, self._every, self._pool, self._embedded)
+            self._reset()
+
+    # transactions
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether this thread is inside `transaction()`."""
+        return getattr(self._thread, "depth", 0) > 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All statements inside commit together, or not at all; nested blocks are savepoints."""
+        import psycopg
+
+        connection = self.connection
+        outer: list[Callable[[], object]] = getattr(self._thread, "undo", [])
+        self._thread.undo = undo = []
+        self._thread.depth = getattr(self._thread, "depth", 0) + 1
+        try:
+            with connection.transaction():
+                yield
+        except BaseException as error:
+            for action in reversed(undo):
+                action()
+            if isinstance(error, psycopg.Error):
+                raise translate(error) from error
+            raise
+        else:
+            outer.extend(undo)
+        finally:
+            self._thread.depth -= 1
+            self._thread.undo = outer
+
+    def after_rollback(self, action: Callable[[], object]) -> None:
+        """Have `action` called if the current transaction, or one around it, rolls back."""
+        self._thread.undo.append(action)
+
+    # statements
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run a control statement with `$1`, `$2`, ... and return its rows, if any."""
+        import psycopg
+
+        try:
+            cursor = psycopg.RawCursor(self.connection).execute(sql, parameters)
+            return cursor.fetchall() if cursor.description else []
+        except psycopg.Error as error:
+            raise translate(error) from error
+
+    def query_rows(self, sql: str, parameters: Parameters) -> list[tuple[Any, ...]]:
+        """The rows of a small query; retried once on a fresh connection if the old one broke."""
+        return self._retried(lambda: rows.run(self.connection, sql, parameters).fetchall())
+
+    def write(self, sql: str, parameters: Parameters) -> int:
+        """Run a statement that writes; the number of rows affected."""
+        return rows.run(self.connection, sql, parameters).rowcount
+
+    def copy(self, statement: str, payload: Iterable[bytes]) -> int:
+        """Send rows in binary form to `COPY ... FROM STDIN`; the number of rows written."""
+        import psycopg
+
+        from djflow.backend.wire import copy_rows
+
+        try:
+            with self.connection.cursor() as cursor:
+                return copy_rows(cursor, statement, payload)
+        except psycopg.Error as error:
+            raise translate(error) from error
+
+    def read_small(self, sql: str, parameters: Parameters, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        """The batches of a query of few rows, or of one inside a transaction."""
+        cursor = self._retried(lambda: rows.run(self.connection, sql, parameters))
+        return rows.batches(cursor, schema)
+
+    def read_bulk(
+        self, sql: str, parameters: Parameters, *, streaming: bool = False
+    ) -> Iterator[pa.RecordBatch]:
+        """The batches of a query of many rows, over a connection of its own."""
+        batch_bytes = _STREAM_BYTES if streaming else None
+        stream = self._adbc().stream(sql, parameters, batch_bytes=batch_bytes)
+        try:
+            first = next(stream)
+        except LostConnectionError:  # the server restarted since the connection was opened
+            self._adbc().close()
+            stream = self._adbc().stream(sql, parameters, batch_bytes=batch_bytes)
+            first = next(stream)
+        yield first
+        yield from stream
+
+    def _adbc(self) -> "AdbcPool":
+        self._after_fork()
+        with self._lock:
+            if self._pool is None:
+                from djflow.backend.adbc import AdbcPool
+
+                self._pool = AdbcPool(self.conninfo(), self.settings.database.describe())
+            return self._pool
+
+    def _retried(self, action: Any) -> Any:
+        try:
+            return action()
+        except LostConnectionError:
+            if self.in_transaction:
+                raise
+            self.connection.close()
+            return action()
+
+    def close(self) -> None:
+        """Close every connection of this process; the next use opens new ones."""
+        self._after_fork()
+        with self._lock:
+            if self._pool is not None:
+                self._pool.close()
+            for connection in self._every:
+                connection.close()
+            if self._embedded is not None:
+                self._embedded.release()
+            self._reset()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()

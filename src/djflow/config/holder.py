@@ -1,0 +1,68 @@
+"""The current settings of one configuration, changed by assignment or for a while."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from threading import RLock
+
+from djflow.config.build import changed
+from djflow.config.given import flatten
+from djflow.config.settings import Settings
+
+
+class Holder:
+    """Loads settings when first asked, keeps them, and lays the overrides of the running context over them.
+
+    Assignments are seen by all threads, overrides only by the thread or task that made them. An assignment
+    to what is being overridden lasts as long as the override.
+    """
+
+    def __init__(self, loader: Callable[[], Settings]) -> None:
+        self._loader = loader
+        self._lock = RLock()
+        self._loaded: Settings | None = None
+        self._overrides: ContextVar[tuple[Mapping[str, object], ...]] = ContextVar("overrides", default=())
+
+    def current(self) -> Settings:
+        """The settings that hold here and now. Raises what the loader raises."""
+        settings = self._base()
+        for updates in self._overrides.get():
+            settings = changed(settings, updates)
+        return settings
+
+    def assign(self, updates: Mapping[str, object]) -> None:
+        """Change settings. Raises `ConfigError` and changes nothing if one is refused."""
+        overrides = self._overrides.get()
+        overridden = {name for override in overrides for name in flatten(override, "an override")}
+        if overridden & flatten(updates, "an assignment").keys():
+            changed(self.current(), updates)
+            self._overrides.set((*overrides, dict(updates)))
+            return
+        with self._lock:
+            self._loaded = changed(self._base(), updates)
+
+    def remove(self, name: str) -> None:
+        """Forget a setting, or all below a name: defaults hold again."""
+        with self._lock:
+            self._loaded = changed(self._base(), {}, without=name)
+
+    def forget(self) -> None:
+        """Drop everything assigned: the next use loads the settings anew."""
+        with self._lock:
+            self._loaded = None
+
+    @contextmanager
+    def override(self, updates: Mapping[str, object]) -> Iterator[None]:
+        """Have other settings inside a `with` block. Raises `ConfigError` before it if one is refused."""
+        changed(self.current(), updates)
+        token = self._overrides.set((*self._overrides.get(), dict(updates)))
+        try:
+            yield
+        finally:
+            self._overrides.reset(token)
+
+    def _base(self) -> Settings:
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = self._loader()
+            return self._loaded

@@ -1,0 +1,98 @@
+"""Settings from all sources, by priority."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from djflow.config.build import build
+from djflow.config.given import Given, Layer, is_store_key
+from djflow.config.home import default_home
+from djflow.config.keys import STORES
+from djflow.config.kinds import BOOLEAN
+from djflow.config.settings import Settings
+from djflow.config.sources import (
+    SYSTEM_SECRETS,
+    find_config_file,
+    find_secrets_dir,
+    read_config_file,
+    read_environment,
+    read_secrets,
+    read_store_variables,
+    read_stores_variable,
+)
+from djflow.errors import ThreadSafetyError
+
+_IGNORE_FILES: Final = "DJ_IGNORE_CONFIG_FILE"
+_THREAD_SAFE: Final = "DJ_THREAD_SAFE"
+
+
+def load(environ: Mapping[str, str], start: Path, *, system_secrets: Path = SYSTEM_SECRETS) -> Settings:
+    """The settings that hold for a process with these environment variables in this folder.
+
+    From weak to strong: defaults, `datajoint.json` in `start` or above, the folder of secrets,
+    `DATABASE_URL`, `DJ_*` variables. For stores, `DJ_STORES` replaces the file's block, and secrets fill in
+    only what is missing. With `DJ_IGNORE_CONFIG_FILE=true` no file is read.
+
+    Raises `ConfigError` naming the setting, its value unless secret, and its source.
+
+    >>> load({"DJ_HOST": "db.lab.org", "DJ_IGNORE_CONFIG_FILE": "true"}, Path()).database.describe()
+    'db.lab.org:5432/postgres'
+    """
+    file, secrets = ({}, {}) if _flag(environ, _IGNORE_FILES) else _read_files(start, system_secrets)
+    home = {"home": Given(default_home(environ), "the platform")}
+    layer = home | file | secrets | read_environment(environ)
+    others = {name: given for name, given in layer.items() if not is_store_key(name)}
+    return build(others | _merged_stores(file, secrets, environ))
+
+
+def load_shared() -> Settings:
+    """The settings of this process, for `dj.config`.
+
+    Raises `ThreadSafetyError` in thread-safe mode, `ConfigError` as `load` does.
+    """
+    forbid_in_thread_safe_mode("dj.config", os.environ)
+    return load(os.environ, Path.cwd())
+
+
+def forbid_in_thread_safe_mode(what: str, environ: Mapping[str, str]) -> None:
+    """Raise `ThreadSafetyError` if `DJ_THREAD_SAFE` forbids state shared by the whole process.
+
+    >>> forbid_in_thread_safe_mode("dj.conn()", {"DJ_THREAD_SAFE": "yes"})
+    Traceback (most recent call last):
+    ...
+    djflow.errors.ThreadSafetyError: dj.conn() is shared by all threads, which DJ_THREAD_SAFE forbids. ...
+    """
+    if _flag(environ, _THREAD_SAFE):
+        raise ThreadSafetyError(
+            f"{what} is shared by all threads, which {_THREAD_SAFE} forbids. "
+            "Make an instance with dj.Instance(...) and use what it has."
+        )
+
+
+def _flag(environ: Mapping[str, str], variable: str) -> bool:
+    text = environ.get(variable)
+    return bool(text) and bool(Given(text, "the environment").read(variable, BOOLEAN))
+
+
+def _read_files(start: Path, system_secrets: Path) -> tuple[Layer, Layer]:
+    config = find_config_file(start)
+    secrets = find_secrets_dir(config, start=start, system=system_secrets)
+    return read_config_file(config) if config else {}, read_secrets(secrets) if secrets else {}
+
+
+def _merged_stores(file: Layer, secrets: Layer, environ: Mapping[str, str]) -> Layer:
+    replacing = read_stores_variable(environ)
+    configured = _stores(file if replacing is None else replacing) | read_store_variables(environ)
+    # A secret alone makes no store: it may belong to one that is configured elsewhere.
+    names = {_store(name) for name in configured}
+    filling = {name: given for name, given in _stores(secrets).items() if _store(name) in names}
+    return filling | configured
+
+
+def _stores(layer: Layer) -> Layer:
+    return {name: given for name, given in layer.items() if is_store_key(name)}
+
+
+def _store(name: str) -> str:
+    return name.removeprefix(f"{STORES}.").partition(".")[0]

@@ -1,0 +1,1 @@
+"""Runs plans: optimise, lower, read, and give exact Arrow types."""

@@ -1,0 +1,46 @@
+"""A bounded piece of a source, held by column."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from djflow.model.table import Heading
+from djflow.model.types import CodecType
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+Column: TypeAlias = "pa.Array | pa.ChunkedArray | np.ndarray[Any, Any] | list[Any]"
+
+FRAME_ROWS: Final = 65_536
+PYTHON_ROWS: Final = 10_000
+# Values that a codec encodes may be megabytes each, and a chunk holds them all twice.
+CODEC_ROWS: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Rows `first_row` to `first_row + rows` of a source, by column; all columns are equally long.
+
+    `from_rows` tells that the source has a key set per row, so that a missing name has a row to blame.
+    """
+
+    columns: Mapping[str, Column]
+    rows: int
+    first_row: int = 0
+    from_rows: bool = False
+
+
+def frame_rows(heading: Heading) -> int:
+    """How many rows of a columnar source make a chunk."""
+    return CODEC_ROWS if _has_codec(heading) else FRAME_ROWS
+
+
+def python_rows(heading: Heading) -> int:
+    """How many rows of Python objects make a chunk."""
+    return CODEC_ROWS if _has_codec(heading) else PYTHON_ROWS
+
+
+def _has_codec(heading: Heading) -> bool:
+    return any(isinstance(attribute.type, CodecType) for attribute in heading)

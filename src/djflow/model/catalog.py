@@ -1,0 +1,68 @@
+"""All known tables and the graph of their foreign keys."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import networkx as nx
+
+from djflow.errors import DefinitionError, MissingTableError, did_you_mean
+from djflow.model.names import TableName
+from djflow.model.table import Table
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Tables by name; iteration is in dependency order, parents first."""
+
+    tables: tuple[Table, ...] = ()
+
+    @cached_property
+    def _by_name(self) -> dict[TableName, Table]:
+        return {table.name: table for table in self.tables}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name
+
+    def __getitem__(self, name: TableName) -> Table:
+        try:
+            return self._by_name[name]
+        except KeyError:
+            known = [str(other) for other in self._by_name]
+            raise MissingTableError(f"No table {str(name)!r}.{did_you_mean(str(name), known)}") from None
+
+    def __iter__(self) -> Iterator[Table]:
+        return (self._by_name[name] for name in topological_order(self.tables))
+
+    def with_tables(self, tables: Iterable[Table]) -> "Catalog":
+        """The catalog with tables added or replaced."""
+        merged = self._by_name | {table.name: table for table in tables}
+        return Catalog(tuple(merged.values()))
+
+    @cached_property
+    def graph(self) -> "nx.DiGraph[TableName]":
+        """Edges point from parent to child."""
+        return dependency_graph(self.tables)
+
+
+def dependency_graph(tables: Iterable[Table]) -> "nx.DiGraph[TableName]":
+    """The foreign keys of tables as a graph, parent to child; self-references are left out."""
+    graph: nx.DiGraph[TableName] = nx.DiGraph()
+    for table in tables:
+        graph.add_node(table.name)
+        graph.add_edges_from((fk.parent, table.name) for fk in table.foreign_keys if fk.parent != table.name)
+    return graph
+
+
+def topological_order(tables: Iterable[Table]) -> list[TableName]:
+    """Names of the tables, each after all that it depends on; ties by name."""
+    tables = tuple(tables)
+    names = {table.name for table in tables}
+    graph = dependency_graph(tables)
+    try:
+        return [name for name in nx.lexicographical_topological_sort(graph) if name in names]
+    except nx.NetworkXUnfeasible:
+        cycle = " -> ".join(str(a) for a, _ in nx.find_cycle(graph))
+        raise DefinitionError(
+            f"Foreign keys form a cycle: {cycle}.", hint="Move one of the references into a table of its own."
+        ) from None

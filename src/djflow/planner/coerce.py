@@ -1,0 +1,167 @@
+"""Constants meet columns: a user's value becomes one of the column's type, or is refused.
+
+Comparing in the column's own type keeps indexes usable and avoids surprises:
+`f = 0.1` on a float32 column means the float32 nearest to 0.1.
+"""
+
+import datetime as dt
+import json
+import math
+import uuid
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from djflow.errors import DataTypeError
+from djflow.model.types import CoreType, EnumType, StoredType
+from djflow.planner.scalar import (
+    BOOL,
+    DATE,
+    DATETIME,
+    FLOAT64,
+    INT64,
+    JSON,
+    TEXT,
+    core_name,
+    is_integer,
+    is_numeric,
+    is_text,
+)
+
+_INT64: Final = 2**63
+
+
+def constant_type(value: Any) -> StoredType:
+    """The type of a value that no column explains."""
+    match value:
+        case bool():
+            return BOOL
+        case int():
+            return INT64 if -_INT64 <= value < _INT64 else CoreType("decimal", (38, 0))
+        case float():
+            return FLOAT64
+        case Decimal():
+            return CoreType("decimal", (38, max(0, -int(value.as_tuple().exponent))))
+        case dt.datetime():
+            return DATETIME
+        case dt.date():
+            return DATE
+        case uuid.UUID():
+            return CoreType("uuid")
+        case bytes():
+            return CoreType("bytes")
+        case dict() | list():
+            return JSON
+        case _:
+            return TEXT
+
+
+def coerce(value: Any, type_: StoredType, column: str) -> tuple[Any, StoredType]:
+    """A value fit to be compared with a column, and the type to send it as.
+
+    >>> coerce("2024-01-31", DATE, "dob")
+    (datetime.date(2024, 1, 31), CoreType(name='date', args=()))
+
+    Raises `DataTypeError` where the two cannot be compared.
+    """
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        value = value.item()  # a numpy scalar
+    if value is None:
+        return None, type_
+    try:
+        return _coerce(value, type_)
+    except (ValueError, TypeError, InvalidOperation) as error:
+        raise DataTypeError(
+            "the value cannot be compared with this attribute",
+            column=column,
+            expected=str(type_),
+            value=value,
+        ) from error
+
+
+def _coerce(value: Any, type_: StoredType) -> tuple[Any, StoredType]:
+    if is_numeric(type_):
+        return _number(value, type_)
+    if is_text(type_):
+        return _text(value, type_)
+    match core_name(type_) or str(type_):
+        case "bool" | "boolean":
+            return _bool(value), BOOL
+        case "date":
+            return _date(value)
+        case "datetime" | "timestamp without time zone" | "timestamp with time zone":
+            return _datetime(value), type_
+        case "uuid":
+            return str(value if isinstance(value, uuid.UUID) else uuid.UUID(str(value))), type_
+        case "json":
+            return json.dumps(value), type_
+        case "bytes" | "bytea":
+            if not isinstance(value, bytes | bytearray | memoryview):
+                raise TypeError("not bytes")
+            return bytes(value), type_
+        case _:
+            return str(value), type_
+
+
+def _number(value: Any, type_: StoredType) -> tuple[Any, StoredType]:
+    if isinstance(value, str):
+        value = Decimal(value)
+    if isinstance(value, bool):
+        value = int(value)
+    if not isinstance(value, int | float | Decimal):
+        raise TypeError("not a number")
+    if core_name(type_) == "float32" or str(type_) == "real":
+        return float(value), type_
+    if is_integer(type_):
+        return _for_integers(value)
+    if isinstance(value, int) and not -_INT64 <= value < _INT64:
+        value = Decimal(value)
+    return value, constant_type(value)
+
+
+def _for_integers(value: float | Decimal) -> tuple[Any, StoredType]:
+    if isinstance(value, float) and not math.isfinite(value):
+        return value, FLOAT64
+    if value == int(value):
+        value = int(value)
+    return value, constant_type(value)
+
+
+def _text(value: Any, type_: StoredType) -> tuple[Any, StoredType]:
+    if isinstance(value, EnumType | bytes | dict | list | bool):
+        raise TypeError("not text")
+    text = str(value)
+    if "\0" in text:
+        raise ValueError("PostgreSQL text cannot hold NUL")
+    del type_
+    return text, TEXT
+
+
+def _bool(value: Any) -> bool:
+    match value:
+        case bool():
+            return value
+        case 0 | 1:
+            return bool(value)
+        case str() if value.lower() in ("true", "t", "1", "false", "f", "0"):
+            return value.lower() in ("true", "t", "1")
+        case _:
+            raise TypeError("not a boolean")
+
+
+def _date(value: Any) -> tuple[Any, StoredType]:
+    if isinstance(value, dt.datetime):
+        return value, DATETIME
+    if isinstance(value, dt.date):
+        return value, DATE
+    text = str(value).strip()
+    if len(text) > len("2024-01-31"):
+        return dt.datetime.fromisoformat(text), DATETIME
+    return dt.date.fromisoformat(text), DATE
+
+
+def _datetime(value: Any) -> dt.datetime:
+    if isinstance(value, dt.datetime):
+        return value
+    if isinstance(value, dt.date):
+        return dt.datetime(value.year, value.month, value.day)  # noqa: DTZ001 - the column has no zone
+    return dt.datetime.fromisoformat(str(value).strip())

@@ -1,0 +1,125 @@
+"""The functions that users' expressions may call: an allow-list with result types.
+
+What is not here is refused before anything is sent: a function could write, sleep or read files.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from djflow.model.types import CoreType, StoredType
+from djflow.planner.scalar import DATE, DATETIME, FLOAT64, INT64, TEXT, core_name, is_integer
+
+ResultType = Callable[[Sequence[StoredType]], StoredType]
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """`template` is SQL with `{0}`, `{1}` for the arguments and `{all}` for all of them.
+
+    `defaults` are SQL for the optional arguments that a call leaves out.
+    """
+
+    template: str
+    result: ResultType
+    arity: tuple[int, int]
+    is_aggregate: bool = False
+    non_null: bool = False
+    defaults: tuple[str, ...] = ()
+
+
+def _fixed(type_: StoredType) -> ResultType:
+    return lambda _args: type_
+
+
+def _first(args: Sequence[StoredType]) -> StoredType:
+    return args[0]
+
+
+def _total(args: Sequence[StoredType]) -> StoredType:
+    """The sum of integers is an integer, of decimals a decimal of the same scale, else a float."""
+    if is_integer(args[0]) or core_name(args[0]) == "bool":
+        return INT64
+    match args[0]:
+        case CoreType("decimal", (_, scale)):
+            return CoreType("decimal", (38, scale))
+        case _:
+            return FLOAT64
+
+
+def _scalar(template: str, result: ResultType, low: int, high: int | None = None) -> Function:
+    return Function(template, result, (low, low if high is None else high))
+
+
+def _aggregate(template: str, result: ResultType, *, non_null: bool = False) -> Function:
+    return Function(template, result, (1, 1), is_aggregate=True, non_null=non_null)
+
+
+def _part(field: str) -> Function:
+    return _scalar(f"extract({field} from {{0}})::bigint", _fixed(INT64), 1)
+
+
+_MANY: Final = 100
+
+FUNCTIONS: Final[dict[str, Function]] = {
+    # aggregates
+    "count": Function("count({all})", _fixed(INT64), (0, 1), is_aggregate=True, non_null=True),
+    "count_distinct": _aggregate("count(distinct {0})", _fixed(INT64), non_null=True),
+    "sum": _aggregate("sum({0})", _total),
+    "avg": _aggregate("avg({0}::double precision)", _fixed(FLOAT64)),
+    "min": _aggregate("min({0})", _first),
+    "max": _aggregate("max({0})", _first),
+    "std": _aggregate("stddev_pop({0})", _fixed(FLOAT64)),
+    "stddev": _aggregate("stddev_samp({0})", _fixed(FLOAT64)),
+    "stddev_pop": _aggregate("stddev_pop({0})", _fixed(FLOAT64)),
+    "stddev_samp": _aggregate("stddev_samp({0})", _fixed(FLOAT64)),
+    "variance": _aggregate("var_samp({0})", _fixed(FLOAT64)),
+    "var_pop": _aggregate("var_pop({0})", _fixed(FLOAT64)),
+    "var_samp": _aggregate("var_samp({0})", _fixed(FLOAT64)),
+    "bool_and": _aggregate("bool_and({0})", _first),
+    "bool_or": _aggregate("bool_or({0})", _first),
+    "group_concat": _aggregate("string_agg({0}::text, ',' order by {0})", _fixed(TEXT)),
+    # numbers
+    "abs": _scalar("abs({0})", _first, 1),
+    "ceil": _scalar("ceil({0})", _first, 1),
+    "floor": _scalar("floor({0})", _first, 1),
+    "sign": _scalar("sign({0})", _first, 1),
+    "mod": _scalar("mod({0}, {1})", _first, 2),
+    "div": _scalar("div({0}::numeric, {1}::numeric)::bigint", _fixed(INT64), 2),
+    "round": Function("round({0}::numeric, {1}::integer)", _first, (1, 2), defaults=("0",)),
+    "sqrt": _scalar("sqrt({0}::double precision)", _fixed(FLOAT64), 1),
+    "exp": _scalar("exp({0}::double precision)", _fixed(FLOAT64), 1),
+    "ln": _scalar("ln({0}::double precision)", _fixed(FLOAT64), 1),
+    "log10": _scalar("log(10::numeric, {0}::numeric)::double precision", _fixed(FLOAT64), 1),
+    "power": _scalar("power({0}::double precision, {1}::double precision)", _fixed(FLOAT64), 2),
+    "sin": _scalar("sin({0}::double precision)", _fixed(FLOAT64), 1),
+    "cos": _scalar("cos({0}::double precision)", _fixed(FLOAT64), 1),
+    "atan2": _scalar("atan2({0}::double precision, {1}::double precision)", _fixed(FLOAT64), 2),
+    "greatest": _scalar("greatest({all})", _first, 1, _MANY),
+    "least": _scalar("least({all})", _first, 1, _MANY),
+    # absence
+    "coalesce": _scalar("coalesce({all})", _first, 1, _MANY),
+    "nullif": _scalar("nullif({0}, {1})", _first, 2),
+    # text
+    "lower": _scalar("lower({0})", _fixed(TEXT), 1),
+    "upper": _scalar("upper({0})", _fixed(TEXT), 1),
+    "trim": _scalar("btrim({0})", _fixed(TEXT), 1),
+    "length": _scalar("length({0})::bigint", _fixed(INT64), 1),
+    "substring": _scalar("substr({all})", _fixed(TEXT), 2, 3),
+    "left": _scalar("left({0}, {1}::integer)", _fixed(TEXT), 2),
+    "right": _scalar("right({0}, {1}::integer)", _fixed(TEXT), 2),
+    "replace": _scalar("replace({0}, {1}, {2})", _fixed(TEXT), 3),
+    "concat": _scalar("concat({all})", _fixed(TEXT), 1, _MANY),
+    # time
+    "year": _part("year"),
+    "month": _part("month"),
+    "day": _part("day"),
+    "hour": _part("hour"),
+    "minute": _part("minute"),
+    "second": _part("second"),
+    "date": _scalar("({0})::date", _fixed(DATE), 1),
+    "now": Function("localtimestamp", _fixed(DATETIME), (0, 0), non_null=True),
+    "current_date": Function("current_date", _fixed(DATE), (0, 0), non_null=True),
+    # bytes
+    "octet_length": _scalar("octet_length({0})::bigint", _fixed(INT64), 1),
+}

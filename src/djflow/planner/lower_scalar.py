@@ -1,0 +1,100 @@
+"""Scalars become SQL fragments; constants become parameters."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol, assert_never
+
+from djflow.model.types import CoreType, EnumType
+from djflow.planner import scalar as s
+from djflow.planner.functions import FUNCTIONS
+from djflow.planner.parameters import cast_name
+
+if TYPE_CHECKING:
+    from djflow.planner.parameters import Parameters
+
+
+class MatchLowering(Protocol):
+    """How a scalar asks another relation; given by the lowering of plans."""
+
+    def __call__(self, matches: s.Matches, columns: Mapping[str, str]) -> str:
+        """The EXISTS fragment."""
+        ...
+
+
+def lower_scalar(
+    scalar: s.Scalar, columns: Mapping[str, str], params: "Parameters", match_lowering: MatchLowering
+) -> str:
+    """The SQL fragment of a scalar over named column fragments."""
+
+    def lower(inner: s.Scalar) -> str:
+        return lower_scalar(inner, columns, params, match_lowering)
+
+    match scalar:
+        case s.Column(name, type_):
+            return f"{columns[name]}::text" if isinstance(type_, EnumType) else columns[name]
+        case s.Constant(value, type_):
+            return f"NULL::{cast_name(type_)}" if value is None else params.add(value, type_)
+        case s.Compare(op, left, right):
+            return f"{lower(left)} {op} {lower(right)}"
+        case s.And(items):
+            return f"({' AND '.join(map(lower, items))})" if items else "TRUE"
+        case s.Or(items):
+            return f"({' OR '.join(map(lower, items))})" if items else "FALSE"
+        case s.Not(s.IsNull(item)):
+            return f"({lower(item)} IS NOT NULL)"
+        case s.Not(item):
+            return f"(NOT {_enclosed(lower(item))})"
+        case s.IsTrue(item):
+            return f"({_enclosed(lower(item))} IS TRUE)"
+        case s.IsNull(item):
+            return f"({lower(item)} IS NULL)"
+        case s.InList(item, values, type_):
+            return f"{lower(item)} = ANY({params.add_list(values, type_)})"
+        case s.Like(item, pattern, ignore_case):
+            # Without an escape character a backslash in the pattern means itself.
+            return f"{lower(item)} {'ILIKE' if ignore_case else 'LIKE'} {lower(pattern)} ESCAPE ''"
+        case s.Case(whens, otherwise, type_):
+            pairs = " ".join(f"WHEN {lower(when)} THEN {lower(then)}" for when, then in whens)
+            rest = "" if otherwise is None else f" ELSE {lower(otherwise)}"
+            return f"(CASE {pairs}{rest} END)::{cast_name(type_)}"
+        case s.Cast(item, type_):
+            return f"({lower(item)})::{cast_name(type_)}"
+        case s.JsonPath(item, path):
+            keys = ", ".join(params.add(key, s.TEXT) for key in path)
+            return f"jsonb_extract_path_text({lower(item)}, {keys})"
+        case s.Arithmetic():
+            return _arithmetic(scalar, lower(scalar.left), lower(scalar.right))
+        case s.Call():
+            return _call(scalar, [lower(arg) for arg in scalar.args])
+        case s.Matches():
+            return match_lowering(scalar, columns)
+        case _ as never:
+            assert_never(never)
+
+
+def _enclosed(fragment: str) -> str:
+    return fragment if fragment.startswith("(") else f"({fragment})"
+
+
+def _arithmetic(scalar: s.Arithmetic, left: str, right: str) -> str:
+    match scalar.op, scalar.type:
+        case "/", _:
+            return f"({left}::double precision / {right})"
+        case "%", CoreType("int64"):
+            return f"({left}::bigint % {right})"
+        case "%", type_:
+            return f"mod({left}::numeric, {right}::numeric)::{cast_name(type_)}"
+        case op, CoreType("date"):
+            return f"({left} {op} {right}::integer)"
+        case "-", CoreType("int64") if s.core_name(s.type_of(scalar.left)) == "date":
+            return f"({left} - {right})::bigint"
+        case op, CoreType("decimal"):
+            return f"({left}::numeric {op} {right}::numeric)"
+        case op, type_:
+            return f"({left}::{cast_name(type_)} {op} {right})"
+
+
+def _call(scalar: s.Call, args: list[str]) -> str:
+    function = FUNCTIONS[scalar.function]
+    filled = [*args, *function.defaults[len(args) - function.arity[0] :]]
+    text = function.template.format(*filled, all=", ".join(args) or "*")
+    return f"{text}::{cast_name(scalar.type)}"

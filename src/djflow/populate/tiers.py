@@ -1,0 +1,104 @@
+"""The tiers that `make` fills."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from djflow.model.names import Tier
+from djflow.planner import analyze
+from djflow.planner.nodes import Node, Scan
+from djflow.populate.serial import Outcome, run_serially
+from djflow.relation.conditions import AndList
+from djflow.relation.relation import Relation
+from djflow.tables.declared import Table
+
+
+class AutoPopulated(Table):
+    """A table with one row for each key of `key_source`, computed by `make`."""
+
+    def make(self, key: dict[str, Any]) -> Any:
+        """Compute and insert the row of one key, with its parts; all of it commits, or none.
+
+        Override it: read what the key selects upstream, then `self.insert1({**key, ...})`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} needs a method make(self, key).")
+
+    @property
+    def key_source(self) -> Relation:
+        """The keys to compute: all combinations of the parents in the primary key. Override to narrow it."""
+        schema = type(self).__djflow_schema__
+        assert schema is not None  # noqa: S101 - connection below would have raised
+        self.connection.ensure([self.table_model])
+        plan: Node | None = None
+        for fk in self.table_model.foreign_keys:
+            if fk.in_key:
+                renamed = {own: referenced for own, referenced in fk.columns if own != referenced}
+                parent = analyze.project(Scan(schema.parent(fk.parent)), (), renamed)
+                plan = parent if plan is None else analyze.join(plan, parent)
+        return Relation(plan if plan is not None else self.logical_plan, self.connection)
+
+    def _pending(self, restrictions: tuple[Any, ...]) -> Relation:
+        return self._wanted(restrictions) - self.proj()
+
+    def _wanted(self, restrictions: tuple[Any, ...]) -> Relation:
+        source = self.key_source.restrict(AndList(restrictions))
+        key = self.heading.primary_key
+        return source.proj() if source.heading.primary_key == key else source.proj(*key)
+
+    def populate(
+        self,
+        *restrictions: Any,
+        suppress_errors: bool = False,
+        return_exception_objects: bool = False,
+        max_calls: int | None = None,
+        display_progress: bool = False,
+        make_kwargs: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Call `make` for every key of `key_source` that has no row yet, each in a transaction of its own.
+
+        Returns counts: `success`, `error`, `skip` (made meanwhile by another process), and `errors`,
+        pairs of key and message, or exception with `return_exception_objects`.
+        With `suppress_errors` a failing key is noted and the rest goes on; otherwise its error is raised.
+        """
+        self.connection.ensure([self.table_model])
+        keys = self._pending(restrictions).keys(limit=max_calls)
+        outcome = run_serially(
+            self,
+            keys,
+            suppress_errors=suppress_errors,
+            display_progress=display_progress,
+            make_kwargs=dict(make_kwargs or {}),
+        )
+        return _summary(outcome, as_objects=return_exception_objects)
+
+    def progress(self, *restrictions: Any, display: bool = False) -> tuple[int, int]:
+        """The number of keys still to compute, and of all keys."""
+        total = len(self._wanted(restrictions))
+        remaining = len(self._pending(restrictions))
+        if display:
+            done = total - remaining
+            share = 100 * done / total if total else 100
+            print(f"{type(self).__name__}: {done} of {total} ({share:.1f} %)")  # noqa: T201 - asked for
+        return remaining, total
+
+
+def _summary(outcome: Outcome, *, as_objects: bool) -> dict[str, Any]:
+    errors = [
+        (key, error if as_objects else f"{type(error).__name__}: {error}") for key, error in outcome.errors
+    ]
+    return {"success": outcome.made, "error": len(errors), "skip": outcome.skipped, "errors": errors}
+
+
+class Imported(AutoPopulated):
+    """Rows made from what lies outside the database, such as files."""
+
+    tier = Tier.IMPORTED
+
+
+class Computed(AutoPopulated):
+    """Rows made from other tables."""
+
+    tier = Tier.COMPUTED
+
+
+Ingest = Imported
+Compute = Computed

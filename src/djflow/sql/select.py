@@ -1,0 +1,64 @@
+"""SELECT statements as data, and their printer.
+
+The strings inside are fragments made by `djflow.sql` and the planner's lowering: quoted
+identifiers, placeholders and keywords, never a user's text or value.
+"""
+
+from dataclasses import dataclass
+
+from djflow.sql.identifiers import quote
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """One SELECT; `columns` are (fragment, name) pairs."""
+
+    columns: tuple[tuple[str, str], ...]
+    source: str = ""
+    where: tuple[str, ...] = ()
+    group_by: tuple[str, ...] = ()
+    order_by: tuple[str, ...] = ()
+    limit: int | None = None
+    offset: int = 0
+
+
+def print_select(select: Select) -> str:
+    """The statement on one line.
+
+    >>> print_select(Select((('t1."n"', "n"),), '"lab"."a" AS t1', ('t1."n" > $1::bigint',), limit=3))
+    'SELECT t1."n" AS "n" FROM "lab"."a" AS t1 WHERE t1."n" > $1::bigint LIMIT 3'
+    """
+    return " ".join(_clauses(select))
+
+
+def print_pretty(select: Select) -> str:
+    """The statement with a clause a line, for people."""
+    columns, *clauses = _clauses(select)
+    listed = columns.removeprefix("SELECT ")
+    width = 88
+    if len(listed) > width:
+        listed = ",\n       ".join(_column(fragment, name) for fragment, name in select.columns)
+    return "\n".join([f"SELECT {listed}", *clauses])
+
+
+def _clauses(select: Select) -> list[str]:
+    # A relation may have no visible attributes; SELECT still needs a column.
+    columns = ", ".join(_column(fragment, name) for fragment, name in select.columns) or 'TRUE AS "_row"'
+    clauses = [f"SELECT {columns}"]
+    if select.source:
+        clauses.append(f"FROM {select.source}")
+    if select.where:
+        clauses.append(f"WHERE {' AND '.join(select.where)}")
+    if select.group_by:
+        clauses.append(f"GROUP BY {', '.join(select.group_by)}")
+    if select.order_by:
+        clauses.append(f"ORDER BY {', '.join(select.order_by)}")
+    if select.limit is not None:
+        clauses.append(f"LIMIT {select.limit}")
+    if select.offset:
+        clauses.append(f"OFFSET {select.offset}")
+    return clauses
+
+
+def _column(fragment: str, name: str) -> str:
+    return f"{fragment} AS {quote(name)}"

@@ -1,0 +1,62 @@
+"""`<npy@>`: one NumPy array a row, as a `.npy` file in a store."""
+
+from ast import literal_eval
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from djflow.storage.codec import ColumnContext
+from djflow.storage.codecs.npy_ref import NpyRef
+from djflow.storage.codecs.references import reference_column
+from djflow.storage.codecs.store_codec import SchemaCodec
+from djflow.storage.store import Store
+
+
+class NpyCodec(SchemaCodec):
+    """Arrays in NumPy's own format; fetched as lazy `NpyRef`.
+
+    >>> NpyCodec().get_dtype(is_store=True)
+    'json'
+    """
+
+    name = "npy"
+    extension = ".npy"
+
+    def validate(self, value: Any) -> None:
+        """Only arrays, and not of Python objects."""
+        if not isinstance(value, np.ndarray | NpyRef):
+            raise TypeError(
+                f"<npy@> stores a numpy.ndarray, not {type(value).__name__}; pass numpy.asarray(value)"
+            )
+        if value.dtype.hasobject:
+            raise TypeError("<npy@> cannot store an array of Python objects; use <blob@>")
+
+    def write(self, value: Any, store: Store, path: str) -> Mapping[str, Any]:
+        """Write one array."""
+        array = np.asarray(value)
+        file = BytesIO()
+        np.lib.format.write_array(file, array, allow_pickle=False)
+        store.put(path, file.getbuffer())
+        return {"dtype": str(array.dtype), "shape": list(array.shape)}
+
+    def open(self, reference: Mapping[str, Any], store: Store) -> NpyRef:
+        """A reference that loads when it is used."""
+        shape = tuple(int(extent) for extent in reference["shape"])
+        return NpyRef(store, reference["path"], parse_dtype(reference["dtype"]), shape)
+
+    def arrow_column(self, column: pa.Array, context: ColumnContext) -> pa.Array:
+        """The references as structs of store, path, dtype, shape and size."""
+        del context
+        return reference_column(column)
+
+
+def parse_dtype(text: str) -> np.dtype[Any]:
+    """The dtype that `str(dtype)` told, structured ones too.
+
+    >>> parse_dtype("float64"), parse_dtype("[('a', '<i4')]")
+    (dtype('float64'), dtype([('a', '<i4')]))
+    """
+    return np.dtype(literal_eval(text) if text[:1] in ("[", "{") else text)

@@ -1,0 +1,68 @@
+"""What djflow needs of a place for objects."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from djflow.storage.paths import StoreLayout
+
+if TYPE_CHECKING:
+    import zarr.abc.store
+
+
+class Store(Protocol):
+    """A place for objects, named by relative paths with `/` between their parts.
+
+    An object is a file or a tree of files. All methods raise `StorageError` for a path that leaves the store,
+    `MissingExternalFile` for an object that is not there and `BucketInaccessible` where the store cannot be
+    reached. Implementations can be pickled and used by several threads; `djflow.testing.stores.StoreContract`
+    tests them.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name under which the store is configured, kept in references to its objects."""
+        ...
+
+    @property
+    def layout(self) -> StoreLayout:
+        """How paths in this store are made."""
+        ...
+
+    def put(self, path: str, data: bytes | memoryview) -> None:
+        """Write a file whole or not at all, replacing any that is there; it survives a power loss.
+
+        Raises `StoreFullError` where there is no room.
+        """
+        ...
+
+    def get(self, path: str) -> bytes:
+        """The content of a file."""
+        ...
+
+    def open(self, path: str) -> BinaryIO:
+        """A file to be read in pieces; close it after use."""
+        ...
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or a tree."""
+        ...
+
+    def size(self, path: str) -> int:
+        """How many bytes a file has, or all files of a tree."""
+        ...
+
+    def remove(self, path: str) -> None:
+        """Remove a file or a tree; nothing happens where there is none."""
+        ...
+
+    def sync(self, path: str) -> None:
+        """Return once all that was written below `path` survives a power loss."""
+        ...
+
+    def local_path(self, path: str) -> Path | None:
+        """Where the object lies in this machine's file system, or None for a remote store."""
+        ...
+
+    def zarr_store(self, path: str, *, read_only: bool) -> "zarr.abc.store.Store":
+        """A Zarr store whose root is the object at `path`."""
+        ...

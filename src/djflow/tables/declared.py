@@ -1,0 +1,161 @@
+"""Classes that declare tables: what they share, and how the class itself acts as a query."""
+
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
+
+from djflow.definition import render, unbind
+from djflow.errors import DjflowError
+from djflow.model.names import TableName, Tier
+from djflow.model.table import Heading
+from djflow.model.table import Table as TableModel
+from djflow.planner.nodes import Node, Scan
+from djflow.relation.conditions import Not
+from djflow.relation.database import Database
+from djflow.relation.relation import Relation
+from djflow.tables import write
+
+if TYPE_CHECKING:
+    from djflow.tables.schema import Schema
+
+# What a class offers without being instantiated: `Subject.proj()` means `Subject().proj()`.
+_INSTANCE_NAMES: Final = frozenset(
+    {name for name in vars(Relation) if not name.startswith("_")}
+    | {"insert", "insert1", "describe", "table_name", "full_table_name", "populate", "progress", "key_source"}
+    | {"_repr_html_", "__arrow_c_stream__", "delete_quick"}
+)
+
+
+class TableMeta(type):
+    """Lets a class of tables be used as a query: `Session & Subject`, `len(Session)`."""
+
+    def __getattribute__(cls, name: str) -> Any:
+        if name in _INSTANCE_NAMES and type.__getattribute__(cls, "__djflow_table__") is not None:
+            return getattr(cls(), name)
+        return super().__getattribute__(name)
+
+    def __and__(cls, condition: Any) -> Relation:
+        return _instance(cls).restrict(condition)
+
+    def __sub__(cls, condition: Any) -> Relation:
+        return _instance(cls).restrict(Not(condition))
+
+    def __mul__(cls, other: Any) -> Relation:
+        return _instance(cls).join(other)
+
+    def __len__(cls) -> int:
+        return len(_instance(cls))
+
+    def __bool__(cls) -> bool:
+        return True  # a class is never empty; ask bool(Subject()) about rows
+
+    def __iter__(cls) -> Any:
+        return iter(_instance(cls))
+
+    def __contains__(cls, condition: Any) -> bool:
+        return condition in _instance(cls)
+
+
+def _instance(cls: type) -> Relation:
+    instance = cls()
+    assert isinstance(instance, Relation)  # noqa: S101 - the metaclass serves tables only
+    return instance
+
+
+class Table(Relation, metaclass=TableMeta):
+    """Base of the tiers. Subclass a tier, give it a `definition`, and decorate it with a schema."""
+
+    definition: ClassVar[str]
+    tier: ClassVar[Tier | None] = None
+    __djflow_table__: ClassVar[TableModel | None] = None
+    __djflow_schema__: ClassVar["Schema | None"] = None
+
+    def __init__(self) -> None:
+        """A query for all rows of the table."""
+
+    @property
+    def table_model(self) -> TableModel:
+        """The table as declared, or as the database has it once it is created."""
+        model = type(self).__djflow_table__
+        if model is None:
+            raise DjflowError(
+                f"{type(self).__name__} belongs to no schema. "
+                "Decorate it: schema = djflow.Schema('name'), then @schema."
+            )
+        return model
+
+    @property
+    def logical_plan(self) -> Node:
+        """All rows of the table."""
+        return Scan(self.table_model)
+
+    @property
+    def connection(self) -> Database:
+        """The database of the table's schema."""
+        schema = type(self).__djflow_schema__
+        if schema is None:
+            self._unbound()
+        return schema.connection
+
+    def _unbound(self) -> NoReturn:
+        _ = self.table_model
+        raise AssertionError  # pragma: no cover - the line above raises
+
+    # names
+
+    @property
+    def table_name(self) -> str:
+        """The name in PostgreSQL, without the schema."""
+        return self.table_model.name.table
+
+    @property
+    def full_table_name(self) -> str:
+        """The quoted name in PostgreSQL."""
+        return f'"{self.table_model.name.schema}"."{self.table_model.name.table}"'
+
+    @property
+    def heading(self) -> Heading:
+        """The attributes, primary key first."""
+        return self.table_model.heading
+
+    def describe(self) -> str:
+        """The definition that declares this table, as it is in the database."""
+        own = self.table_model.name
+
+        def class_path(name: TableName) -> str:
+            return name.class_path if name.schema == own.schema else f"{name.schema}.{name.class_path}"
+
+        return render(unbind(self.table_model, class_path=class_path))
+
+    # rows in
+
+    def insert(
+        self,
+        rows: Any,
+        replace: bool = False,  # noqa: FBT001, FBT002 - documented
+        skip_duplicates: bool = False,  # noqa: FBT001, FBT002 - documented
+        ignore_extra_fields: bool = False,  # noqa: FBT001, FBT002 - documented
+        allow_direct_insert: bool | None = None,  # noqa: FBT001 - documented
+        chunk_size: int | None = None,
+    ) -> None:
+        """Insert rows.
+
+        Sources are dicts, sequences, frames, Arrow data, numpy records, CSV or Parquet paths, generators
+        and queries.
+
+        All rows go in, or none: with `chunk_size`, all of a chunk or none of it.
+        `skip_duplicates` leaves rows whose key exists as they are, `replace` overwrites them.
+
+        Raises `DuplicateError`, `IntegrityError`, `MissingAttributeError`, `UnknownAttributeError`
+        or `DataTypeError`, which tells row, column, value and expected type.
+        """
+        options = write.InsertOptions(
+            on_duplicate=write.on_duplicate(replace=replace, skip=skip_duplicates),
+            ignore_extra_fields=ignore_extra_fields,
+            chunk_size=chunk_size,
+        )
+        write.check_permitted(self.table_model, allow_direct_insert=bool(allow_direct_insert))
+        self.connection.ensure([self.table_model])
+        write.insert(self.table_model, rows, self.connection, options)
+
+    def insert1(self, row: Any, **options: Any) -> None:
+        """Insert one row; options as for `insert`."""
+        self.insert((row,), **options)

@@ -1,0 +1,296 @@
+"""Schemas: where classes are declared, and what makes their tables exist."""
+
+import sys
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from djflow.backend.introspect import introspect
+from djflow.definition import bind, parse
+from djflow.errors import DefinitionError, DjflowError
+from djflow.model.catalog import Catalog
+from djflow.model.names import MAX_IDENTIFIER, TableName, Tier, table_name
+from djflow.model.table import Table as TableModel
+from djflow.relation.database import Database
+from djflow.sql.ddl import drop_schema
+from djflow.storage.codec import resolve_dtype
+from djflow.tables.declare import declare, schema_exists
+from djflow.tables.declared import Table
+from djflow.tables.default import conn
+from djflow.tables.resolve import declaration_context, find_class
+from djflow.tables.tiers import Part
+
+C = TypeVar("C", bound=type)
+
+_DEPENDENTS = """
+SELECT DISTINCT child.nspname || '.' || t.relname
+FROM pg_catalog.pg_constraint c
+JOIN pg_catalog.pg_class t ON t.oid = c.conrelid
+JOIN pg_catalog.pg_namespace child ON child.oid = t.relnamespace
+JOIN pg_catalog.pg_class p ON p.oid = c.confrelid
+JOIN pg_catalog.pg_namespace parent ON parent.oid = p.relnamespace
+WHERE c.contype = 'f' AND parent.nspname = $1 AND child.nspname <> $1 ORDER BY 1
+"""
+
+
+class Schema:
+    """A group of tables, named as in PostgreSQL; decorates the classes that declare them.
+
+    Neither making a schema nor decorating classes needs a server: tables are created in
+    dependency order when the first of them is used, or by `create()`.
+
+    Without a name, tables wait until `activate(name)`.
+    """
+
+    def __init__(
+        self,
+        schema_name: str | None = None,
+        context: Mapping[str, Any] | None = None,
+        *,
+        connection: Database | None = None,
+        create_schema: bool = True,
+        create_tables: bool | None = None,
+    ) -> None:
+        self._name: str | None = None
+        self._context = context
+        self._database = connection
+        self._create_schema, self._create_tables = create_schema, create_tables
+        self._waiting: list[tuple[type[Table], dict[str, Any]]] = []
+        self._classes: dict[str, type[Table]] = {}
+        self._undeclared: list[type[Table]] = []
+        self._activating = False
+        self._catalog = Catalog()
+        if schema_name is not None:
+            self._take_name(schema_name)
+
+    def _take_name(self, name: str) -> None:
+        if not name or len(name.encode()) > MAX_IDENTIFIER or "\0" in name or "." in name:
+            raise DjflowError(
+                f"A schema's name has 1 to {MAX_IDENTIFIER} bytes and no dot; {name!r} does not fit."
+            )
+        self._name = name
+        self.connection.register(name, self._ensure)
+
+    # what it is
+
+    @property
+    def database(self) -> str:
+        """The schema's name. Raises `DjflowError` before activation."""
+        if self._name is None:
+            raise DjflowError("The schema has no name yet: call schema.activate('name').")
+        return self._name
+
+    @property
+    def connection(self) -> Database:
+        """The database that holds the schema."""
+        if self._database is None:
+            self._database = conn()
+        return self._database
+
+    def __repr__(self) -> str:
+        return f"Schema({self._name!r})" if self._name else "Schema(not activated)"
+
+    def is_activated(self) -> bool:
+        """Whether the schema has a name."""
+        return self._name is not None
+
+    @property
+    def exists(self) -> bool:
+        """Whether the database has the schema."""
+        return schema_exists(self.connection.session, self.database)
+
+    # declaring
+
+    def __call__(self, cls: C, *, context: Mapping[str, Any] | None = None) -> C:
+        """Declare a class. Raises `DefinitionError` for a mistake in its definition."""
+        if not (isinstance(cls, type) and issubclass(cls, Table)):
+            raise DjflowError(
+                f"@schema decorates classes of tables, not {cls!r}. Derive it from Manual, Computed, ..."
+            )
+        if issubclass(cls, Part):
+            raise DjflowError(f"The part {cls.__name__} is declared with its master; do not decorate it.")
+        if cls.tier is None:
+            raise DjflowError(
+                f"{cls.__name__} has no tier. Derive it from Manual, Lookup, Imported or Computed."
+            )
+        names = {**declaration_context(cls, 2), **(self._context or {}), **(context or {})}
+        if self._name is None:
+            self._waiting.append((cls, names))
+        else:
+            self._bind(cls, names)
+        return cls
+
+    def _bind(self, cls: type[Table], context: Mapping[str, Any]) -> None:
+        assert cls.tier is not None  # noqa: S101 - checked when decorated
+        name = table_name(self.database, cls.__name__, cls.tier)
+        cls.__djflow_schema__, cls.__djflow_table__ = self, self._model(cls, name, context)
+        self._classes[cls.__name__] = cls
+        self._undeclared.append(cls)
+        try:
+            for part in _parts(cls):
+                self._bind_part(part, cls, name, context)
+        except DefinitionError:
+            self._forget(cls)
+            raise
+
+    def _bind_part(
+        self, part: type[Part], master: type[Table], name: TableName, context: Mapping[str, Any]
+    ) -> None:
+        part.master = master
+        own = table_name(self.database, part.__name__, Tier.PART, name)
+        visible = {**context, **vars(master), master.__name__: master, "master": master}
+        part.__djflow_schema__, part.__djflow_table__ = self, self._model(part, own, visible)
+        self._undeclared.append(part)
+
+    def _forget(self, cls: type[Table]) -> None:
+        self._classes.pop(cls.__name__, None)
+        gone = {cls, *_parts(cls)}
+        self._undeclared = [known for known in self._undeclared if known not in gone]
+        for known in gone:
+            known.__djflow_schema__ = known.__djflow_table__ = None
+
+    def _model(self, cls: type[Table], name: TableName, context: Mapping[str, Any]) -> TableModel:
+        text = cls.__dict__.get("definition", getattr(cls, "definition", None))
+        if not isinstance(text, str):
+            raise DefinitionError(
+                f"{cls.__name__} has no definition.", hint='Write definition = """...""" in the class.'
+            )
+        jobs = self.connection.settings.jobs
+
+        def resolve(reference: str) -> TableModel:
+            model = find_class(reference, context, self._classes).__djflow_table__
+            assert model is not None  # noqa: S101 - find_class checked
+            return model
+
+        try:
+            return bind(
+                parse(text),
+                name,
+                resolve=resolve,
+                codec_dtype=resolve_dtype,
+                job_metadata=jobs.add_job_metadata,
+                allow_new_key=jobs.allow_new_pk_fields_in_computed_tables,
+            )
+        except DefinitionError as error:
+            raise error.suggest(f"In the definition of {cls.__qualname__}.") from None
+
+    # creating
+
+    def activate(
+        self,
+        schema_name: str | None = None,
+        *,
+        connection: Database | None = None,
+        create_schema: bool | None = None,
+    ) -> None:
+        """Give the schema its name, if it has none, and create its tables."""
+        if connection is not None:
+            self._database = connection
+        if create_schema is not None:
+            self._create_schema = create_schema
+        if schema_name is not None and self._name is None:
+            self._take_name(schema_name)
+        if schema_name is not None and schema_name != self._name:
+            raise DjflowError(f"The schema is already activated as {self._name!r}.")
+        for cls, context in self._waiting:
+            self._bind(cls, context)
+        self._waiting.clear()
+        self.create()
+
+    def create(self) -> None:
+        """Create the schema and those declared tables that do not exist yet, and insert lookup contents."""
+        if self._activating:
+            return
+        self._activating = True
+        try:
+            self._create()
+        finally:
+            self._activating = False
+
+    def _ensure(self) -> None:
+        if self._undeclared:
+            self.create()
+
+    def _create(self) -> None:
+        pending, self._undeclared = self._undeclared, []
+        models = [cls.__djflow_table__ for cls in pending if cls.__djflow_table__ is not None]
+        try:
+            self.connection.ensure_schemas(
+                {fk.parent.schema for model in models for fk in model.foreign_keys}
+            )
+            catalog, _ = declare(
+                self.connection.session,
+                self.database,
+                models,
+                create_schemas=self._create_schema,
+                create_tables=self._may_create_tables,
+            )
+        except BaseException:
+            self._undeclared = pending + self._undeclared
+            raise
+        self._catalog = catalog
+        for cls in pending:
+            assert cls.__djflow_table__ is not None  # noqa: S101 - bound when decorated
+            cls.__djflow_table__ = catalog[cls.__djflow_table__.name]
+        if self._may_create_tables:
+            for cls in pending:
+                _insert_contents(cls)
+
+    @property
+    def _may_create_tables(self) -> bool:
+        if self._create_tables is not None:
+            return self._create_tables
+        return self.connection.settings.database.create_tables
+
+    # looking and removing
+
+    def catalog(self) -> Catalog:
+        """All tables of the schema as the database describes them, declared here or not."""
+        return introspect(self.connection.session.connection, [self.database])
+
+    def parent(self, name: TableName) -> TableModel:
+        """A table of the schema, or one that its tables refer to, as it was when last created."""
+        return self._catalog[name]
+
+    def list_tables(self) -> list[str]:
+        """Names of the schema's tables in PostgreSQL, parents first."""
+        self._ensure()
+        return [table.name.table for table in self.catalog() if table.name.schema == self.database]
+
+    def drop(self, prompt: bool | None = None) -> None:  # noqa: FBT001 - documented
+        """Drop the schema with all tables and rows. Asks first in interactive use, unless `prompt` is False.
+
+        Raises `DjflowError` where tables of another schema depend on it.
+        """
+        session = self.connection.session
+        if not self.exists:
+            return
+        dependents = [row[0] for row in session.execute(_DEPENDENTS, [self.database])]
+        if dependents:
+            raise DjflowError(
+                f"Other schemas depend on {self.database!r}: {', '.join(dependents)}. Drop them first."
+            )
+        if _asks(prompt, safe=self.connection.settings.safemode) and not _confirmed(self.database):
+            return
+        session.execute(drop_schema(self.database))
+        self._undeclared = [cls for master in self._classes.values() for cls in (master, *_parts(master))]
+
+
+def _parts(master: type[Table]) -> list[type[Part]]:
+    nested = (value for name, value in vars(master).items() if name != "master")
+    return [value for value in nested if isinstance(value, type) and issubclass(value, Part)]
+
+
+def _insert_contents(cls: type[Table]) -> None:
+    contents = getattr(cls(), "contents", ())
+    if contents:
+        cls().insert(contents, skip_duplicates=True)
+
+
+def _asks(prompt: bool | None, *, safe: bool) -> bool:  # noqa: FBT001 - as given by the user
+    if prompt is not None:
+        return prompt
+    return safe and sys.stdin is not None and sys.stdin.isatty()
+
+
+def _confirmed(name: str) -> bool:
+    return input(f"Drop schema {name!r} with all its tables and rows? [yes, No] ").strip().lower() == "yes"

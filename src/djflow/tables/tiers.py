@@ -1,0 +1,30 @@
+"""The tiers that people and parts fill; those that `make` fills are in `djflow.populate`."""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from djflow.model.names import Tier
+from djflow.tables.declared import Table
+
+
+class Manual(Table):
+    """Rows entered from outside the pipeline."""
+
+    tier = Tier.MANUAL
+
+
+class Lookup(Table):
+    """Reference rows; those in `contents` are inserted when the table is created."""
+
+    tier = Tier.LOOKUP
+    contents: ClassVar[Iterable[Any]] = ()
+
+
+class Part(Table):
+    """Details of a master: a class nested in the master's, whose definition begins with `-> master`."""
+
+    tier = Tier.PART
+    master: ClassVar[type[Table]]
+
+
+Entry = Manual

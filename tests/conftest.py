@@ -1,0 +1,135 @@
+"""One embedded server for all tests; each test that needs one has a schema or a database of its own."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+from djflow.backend.embedded import FAST_UNSAFE_SETTINGS, EmbeddedServer
+from djflow.sql.ddl import drop_schema
+from djflow.sql.identifiers import quote
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from djflow.relation.database import Database
+    from djflow.tables.schema import Schema
+
+
+@pytest.fixture(scope="session")
+def interop() -> Path:
+    """The folder with a database and definitions that DataJoint made."""
+    return Path(__file__).parent / "data" / "interop"
+
+
+@pytest.fixture(scope="session")
+def server_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the tests' server, the same for all workers of one run."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "server"
+
+
+@pytest.fixture(scope="session")
+def server_url(server_home: Path) -> Iterator[str]:
+    """How to connect to the tests' server, as its administrator."""
+    server = EmbeddedServer(server_home, settings=FAST_UNSAFE_SETTINGS)
+    yield server.acquire()
+    server.release()
+
+
+@pytest.fixture
+def connection(server_url: str) -> Iterator["psycopg.Connection[Any]"]:
+    """A connection in autocommit mode."""
+    import psycopg
+
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def schema_name(server_url: str) -> Iterator[str]:
+    """A name that no other test uses; what was created under it is dropped afterwards."""
+    name = f"test_{uuid4().hex[:12]}"
+    yield name
+    if _execute(server_url, "SELECT 1 FROM pg_namespace WHERE nspname = %s", name):
+        _execute(server_url, drop_schema(name))
+
+
+@pytest.fixture
+def database(server_url: str, server_home: Path, tmp_path: Path) -> Iterator["Database"]:
+    """A database as `dj.conn()` gives it, on the tests' server, with a store of its own."""
+    from djflow.config import changed, load
+    from djflow.relation.database import Database
+
+    assert server_url
+    settings = load({"DJFLOW_HOME": str(server_home), "DJ_IGNORE_CONFIG_FILE": "true"}, tmp_path)
+    store = {"protocol": "file", "location": str(tmp_path / "store")}
+    settings = changed(settings, {"stores": {"default": "local", "local": store}})
+    opened = Database(lambda: settings)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def schema(database: "Database", schema_name: str) -> "Schema":
+    """A schema without tables yet."""
+    from djflow.tables.schema import Schema
+
+    return Schema(schema_name, connection=database)
+
+
+@pytest.fixture
+def empty_url(server_url: str) -> Iterator[str]:
+    """A new, empty database, dropped afterwards."""
+    yield from _database(server_url, "template1")
+
+
+@pytest.fixture(scope="session")
+def lab_template(server_url: str, interop: Path) -> Iterator[str]:
+    """The name of a database restored from `lab.sql`; copy it, don't connect to it."""
+    from psycopg.conninfo import conninfo_to_dict
+
+    for url in _database(server_url, "template1"):
+        _restore(url, interop / "lab.sql")
+        yield str(conninfo_to_dict(url)["dbname"])
+
+
+@pytest.fixture
+def lab_url(server_url: str, lab_template: str) -> Iterator[str]:
+    """A database of one's own that holds the schema `lab` as DataJoint made it."""
+    yield from _database(server_url, lab_template)
+
+
+def _database(server_url: str, template: str) -> Iterator[str]:
+    from psycopg.conninfo import make_conninfo
+
+    name = f"test_{uuid4().hex[:12]}"
+    _execute(server_url, f"CREATE DATABASE {quote(name)} TEMPLATE {quote(template)}")
+    yield make_conninfo(server_url, dbname=name)
+    _execute(server_url, f"DROP DATABASE {quote(name)} WITH (FORCE)")
+
+
+def _execute(url: str, sql: str, *parameters: str) -> list[tuple[Any, ...]]:
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        cursor = connection.execute(sql.encode(), parameters or None)
+        return cursor.fetchall() if cursor.description else []
+
+
+def _restore(url: str, dump: Path) -> None:
+    """Run a plain dump: statements, and rows between `COPY ... FROM stdin;` and a line with a full stop."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection, connection.cursor() as cursor:
+        head, *sections = dump.read_text().split("\nCOPY ")
+        cursor.execute(head.encode())
+        for section in sections:
+            rows, _, statements = section.partition("\n\\.\n")
+            copy, _, payload = rows.partition("\n")
+            with cursor.copy(f"COPY {copy}".encode()) as sink:
+                sink.write(f"{payload}\n" if payload else "")
+            cursor.execute(statements.encode())
