@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from djflow.storage.blob import decode_column, encode_column, pack, unpack
 
-ROWS, FLOATS, REPEATS = 10_000, 1_000, 3
+ROWS, FLOATS, REPEATS = 10_000, 1_000, 5
 PREFIX = 14  # bytes before the zlib stream
 
 

@@ -61,7 +61,7 @@ def schema_name(server_url: str) -> Iterator[str]:
 @pytest.fixture
 def database(server_url: str, server_home: Path, tmp_path: Path) -> Iterator["Database"]:
     """A database as `dj.conn()` gives it, on the tests' server, with a store of its own."""
-    from djflow.config import changed, load
+    from djflow.configuration import changed, load
     from djflow.relation.database import Database
 
     assert server_url

@@ -45,9 +45,7 @@ def tables() -> dict[str, Table]:
         return CoreType("bytes")
 
     for name, text in DEFINITIONS.items():
-        known[name] = bind(
-            parse(text), TableName("lab", name), resolve=known.__getitem__, codec_dtype=dtype
-        )
+        known[name] = bind(parse(text), TableName("lab", name), resolve=known.__getitem__, codec_dtype=dtype)
     return known
 
 

@@ -72,7 +72,9 @@ def test_impossible_projections_are_errors(
 
 
 def test_an_aggregation_keeps_the_groups_key(lab: Lab) -> None:
-    summary = analyze.aggregate(lab["session"], lab["trial"], ("notes",), {"n": "count(trial)", "m": "avg(rt)"})
+    summary = analyze.aggregate(
+        lab["session"], lab["trial"], ("notes",), {"n": "count(trial)", "m": "avg(rt)"}
+    )
     assert described(summary) == "*subject, *session, notes, n, m?"
 
 

@@ -43,7 +43,9 @@ def test_joins_and_restrictions_stay_one_select(lab: Lab) -> None:
 
 
 def test_restrictions_by_relations_are_exists(lab: Lab) -> None:
-    assert sql(analyze.semi_join(analyze.project(lab["subject"], (), {}), lab["session"], negated=True)) == snapshot(
+    assert sql(
+        analyze.semi_join(analyze.project(lab["subject"], (), {}), lab["session"], negated=True)
+    ) == snapshot(
         'SELECT t1."subject" AS "subject" FROM "lab"."subject" AS t1 '
         'WHERE NOT EXISTS (SELECT 1 AS "n" FROM "lab"."session" AS t2 WHERE t2."subject" = t1."subject")'
     )

@@ -11,13 +11,13 @@ Lab = dict[str, Scan]
 
 READ = {
     "subject = 5": "subject = 5",
-    "`subject` > 5 AND notes = \"x\"": "subject > 5 AND notes = 'x'",
+    '`subject` > 5 AND notes = "x"': "subject > 5 AND notes = 'x'",
     "5 < subject": "subject > 5",
     "subject BETWEEN 1 AND 3": "subject >= 1 AND subject <= 3",
     "subject in (1, 2, 3)": "subject IN (1, 2, 3)",
     "subject NOT IN (1, 2)": "NOT subject IN (1, 2)",
     "notes LIKE 'a%'": "notes LIKE 'a%'",
-    "notes = 'it''s \\ here -- not a comment'": "notes = \"it's \\\\ here -- not a comment\"",
+    "notes = 'it''s \\ here -- not a comment'": 'notes = "it\'s \\\\ here -- not a comment"',
     "YEAR(day) = 2024": "year(day) = 2024",
     "meta IS NOT NULL": "meta IS NOT NULL",
     "meta->>'k' = 'a'": "meta.k = 'a'",

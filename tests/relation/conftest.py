@@ -12,7 +12,6 @@ import djflow as dj
 from djflow.tables.schema import Schema
 
 
-
 @pytest.fixture
 def lab(schema: Schema) -> Any:
     @schema
@@ -50,9 +49,9 @@ def lab(schema: Schema) -> Any:
             rt = null : float64
             """
 
-    Subject.insert(
+    Subject().insert(
         [
-            {"subject": 3, "name": "it's \\ \"odd\" é", "sex": "F", "born": "2024-02-29"},
+            {"subject": 3, "name": 'it\'s \\ "odd" é', "sex": "F", "born": "2024-02-29"},
             {
                 "subject": 1,
                 "name": "ann",
@@ -68,8 +67,8 @@ def lab(schema: Schema) -> Any:
             {"subject": 2, "name": "ben", "born": "2024-01-02", "meta": {"age": 8}},
         ]
     )
-    Session.insert([(s, n, 50.0 * n, None if n else 2) for s in (1, 2, 3) for n in (0, 1, 2)])
-    Session.Trial.insert(
+    Session().insert([(s, n, 50.0 * n, None if n else 2) for s in (1, 2, 3) for n in (0, 1, 2)])
+    Session.Trial().insert(
         [{"subject": 1, "session": 1, "trial": t, "rt": None if t == 0 else t / 2} for t in range(4)]
     )
     return SimpleNamespace(schema=schema, Subject=Subject, Session=Session, Trial=Session.Trial)

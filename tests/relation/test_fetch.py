@@ -115,7 +115,9 @@ def test_numpy_records_have_typed_fields(lab: Any) -> None:
 
 def test_other_libraries_read_an_expression_directly(lab: Any) -> None:
     expression = lab.Session & "duration > 0"
-    assert duckdb.sql("SELECT count(*), sum(duration) FROM expression").fetchall() == [(6, 450.0)]
+    totals = duckdb.sql("SELECT count(*), sum(duration) FROM expression")
+    assert totals is not None
+    assert totals.fetchall() == [(6, 450.0)]
     assert pl.DataFrame(expression).height == 6
     assert pa.table(expression).num_rows == 6
     assert pd.DataFrame.from_arrow(expression).shape == (6, 4)
@@ -163,7 +165,13 @@ def test_a_preview_shows_the_first_rows_and_no_secrets_of_html(lab: Any) -> None
 
 def test_explain_tells_plans_rules_and_sql(lab: Any) -> None:
     text = str((lab.Session & lab.Subject & "duration > 60").explain(analyze=True))
-    for part in ("Logical plan", "push_restriction_below_semi_join", "Server (ADBC)", "$1 = 60.0", "Execution Time"):
+    for part in (
+        "Logical plan",
+        "push_restriction_below_semi_join",
+        "Server (ADBC)",
+        "$1 = 60.0",
+        "Execution Time",
+    ):
         assert part in text
 
 
@@ -202,7 +210,8 @@ def test_a_lost_server_connection_recovers_on_the_next_read(lab: Any) -> None:
     with killer:
         killer.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
-            "AND query LIKE $1", [f"%{lab.schema.database}%"]
+            "AND query LIKE $1",
+            [f"%{lab.schema.database}%"],
         )
     assert len(lab.Subject) == 3
     assert lab.Subject.to_polars().equals(before)

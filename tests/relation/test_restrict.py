@@ -27,7 +27,7 @@ def subjects(relation: Any) -> list[int]:
         ({"weight": None}, [2, 3]),
         ({"sex": "M"}, [1]),
         ({"sex": "nosuch"}, []),
-        ({"name": "it's \\ \"odd\" é"}, [3]),
+        ({"name": 'it\'s \\ "odd" é'}, [3]),
         ({"weight": 1.5}, [1]),
         ({"weight": "1.500"}, [1]),
         ({"uid": "12345678-1234-5678-1234-567812345678"}, [1]),

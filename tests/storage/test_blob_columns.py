@@ -112,6 +112,7 @@ def test_one_damaged_compressed_row_spoils_no_other_silently() -> None:
 )
 def test_values_of_one_kind_have_an_arrow_type(values: Any, expected: pa.DataType) -> None:
     array = arrow_values(encode_column(values))
+    assert array is not None
     assert array.type.equals(expected) or array.type == expected
     shown = [np.asarray(value).tolist() for value in array.to_pylist()]
     assert len(shown) == len(values)
@@ -143,6 +144,7 @@ def test_nulls_stay_where_they_were(marks: list[int | None]) -> None:
     for shape in shapes:
         rows = [None if mark is None else np.full(shape, i, "i4") for i, mark in enumerate(marks)]
         array = arrow_values(encode_column(rows))
+        assert array is not None
         assert array.is_null().to_pylist() == [row is None for row in rows]
         storage = getattr(array, "storage", array)
         for found, row in zip(storage.to_pylist(), rows, strict=True):
@@ -151,4 +153,6 @@ def test_nulls_stay_where_they_were(marks: list[int | None]) -> None:
 
 def test_tensors_keep_the_order_of_their_elements() -> None:
     stack = np.arange(24, dtype="f8").reshape(2, 3, 4)
-    assert equal(arrow_values(encode_column(stack)).to_numpy_ndarray(), stack)
+    array = arrow_values(encode_column(stack))
+    assert array is not None
+    assert equal(array.to_numpy_ndarray(), stack)

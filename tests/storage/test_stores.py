@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from djflow.config import FrozenMapping, StoreSettings
+from djflow.configuration import FrozenMapping, StoreSettings
 from djflow.errors import BucketInaccessible, ConfigError, MissingExternalFile, StorageError, StoreFullError
 from djflow.storage.local import LocalStore
 from djflow.storage.paths import StoreLayout

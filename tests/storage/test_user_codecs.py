@@ -120,7 +120,7 @@ class Circle(Codec):
 class Strange(Circle):
     name = "test_strange"
 
-    def get_dtype(self, is_store: bool) -> str:
+    def get_dtype(self, is_store: bool) -> str:  # noqa: FBT001
         return "int33" if is_store else "decimal(3)"
 
 
@@ -255,7 +255,8 @@ def test_codecs_of_installed_packages_are_found(tmp_path: Path, monkeypatch: pyt
 
 def test_naming_a_builtin_codec_imports_neither_zarr_nor_polars() -> None:
     code = (
-        "import sys; from djflow.storage.codec import resolve_dtype; from djflow.model.types import CodecType; "
+        "import sys\nfrom djflow.model.types import CodecType\n"
+        "from djflow.storage.codec import resolve_dtype\n"
         "resolve_dtype(CodecType('zarr', '')); resolve_dtype(CodecType('blob')); "
         "print(sorted({'zarr', 'polars', 'pandas'} & set(sys.modules)))"
     )

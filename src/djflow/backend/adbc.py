@@ -78,7 +78,7 @@ class AdbcPool:
             try:
                 if self._root is None:
                     self._root = self._connect()
-                return self._root.adbc_clone()
+                return self._clone()
             except adbc_driver_manager.Error:
                 # The server may have restarted since the root was opened.
                 with suppress(adbc_driver_manager.Error):
@@ -86,7 +86,12 @@ class AdbcPool:
                         self._root.close()
                 self._root = None
                 self._root = self._connect()
-                return self._root.adbc_clone()
+                return self._clone()
+
+    def _clone(self) -> Any:
+        clone = self._root.adbc_clone()
+        clone.adbc_connection.set_autocommit(True)  # a clone does not inherit it, and would hold locks
+        return clone
 
     def _connect(self) -> Any:
         import adbc_driver_manager

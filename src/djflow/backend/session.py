@@ -8,14 +8,14 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import pyarrow as pa
 
 from djflow.backend import rows
 from djflow.backend.sqlstate import translate
 from djflow.backend.statement import Parameters
-from djflow.config import Settings
+from djflow.configuration import Settings
 from djflow.errors import LostConnectionError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from djflow.backend.adbc import AdbcPool
     from djflow.backend.embedded import EmbeddedServer
 
+T = TypeVar("T")
 _STREAM_BYTES: Final = 1 << 20
 
 
@@ -89,7 +90,9 @@ class Session:
         try:
             connection = psycopg.connect(self.conninfo(), autocommit=True, application_name="djflow")
         except psycopg.Error as error:
-            raise translate(error, server=self.settings.database.describe()) from None  # it can quote the password
+            raise translate(
+                error, server=self.settings.database.describe()
+            ) from None  # it can quote the password
         with self._lock:
             self._every = [known for known in self._every if not known.closed]
             self._every.append(connection)
@@ -115,7 +118,8 @@ class Session:
 
         connection = self.connection
         outer: list[Callable[[], object]] = getattr(self._thread, "undo", [])
-        self._thread.undo = undo = []
+        undo: list[Callable[[], object]] = []
+        self._thread.undo = undo
         self._thread.depth = getattr(self._thread, "depth", 0) + 1
         try:
             with connection.transaction():
@@ -197,7 +201,7 @@ class Session:
                 self._pool = AdbcPool(self.conninfo(), self.settings.database.describe())
             return self._pool
 
-    def _retried(self, action: Any) -> Any:
+    def _retried(self, action: Callable[[], T]) -> T:
         try:
             return action()
         except LostConnectionError:

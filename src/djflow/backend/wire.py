@@ -12,25 +12,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from djflow.model.table import Attribute
-from djflow.model.types import CoreType, EnumType, NativeType, StoredType, arrow_type
+from djflow.model.types import CoreType, NativeType, StoredType, arrow_type
 
 if TYPE_CHECKING:
     import psycopg
 
 CopyFormat: TypeAlias = Literal["binary", "csv"]
 
-_DIGITS128: Final = 38
-# Types of PostgreSQL that have the same bytes on the wire as the Arrow type in which they travel.
-_BINARY_NATIVE: Final = frozenset({
-    "smallint", "integer", "bigint", "serial", "bigserial", "real", "double precision", "boolean", "text",
-    "bytea", "date", "time without time zone", "timestamp without time zone", "timestamp with time zone",
-    "interval", "uuid", "json", "jsonb",
-})  # fmt: skip
+# Types in Arrow's text whose bytes on the wire are that text, or made from it here.
+_BINARY_TEXT: Final = frozenset({"text", "character varying", "character", "json", "jsonb", "uuid"})
 # Elements of arrays carry the number of their type, so that fewer can pass for each other.
-_BINARY_ELEMENTS: Final = frozenset({
-    "smallint", "integer", "bigint", "real", "double precision", "boolean", "text", "bytea", "date",
-    "time without time zone", "timestamp without time zone", "interval", "jsonb",
-})  # fmt: skip
+_BINARY_ELEMENTS: Final = frozenset({"text", "jsonb"})
 _NIBBLE: Final = np.zeros(256, np.uint8)
 _NIBBLE[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
 
@@ -46,17 +38,24 @@ def copy_format(attributes: Iterable[Attribute]) -> CopyFormat:
 
 
 def _is_binary(stored: StoredType) -> bool:
+    types, arrow = pa.types, arrow_type(stored)
+    if types.is_decimal(arrow):
+        return bool(types.is_decimal128(arrow))
     match stored:
-        case EnumType():
+        case NativeType(sql) if types.is_list(arrow):
+            return _is_binary_element(NativeType(sql.removesuffix("[]")))
+        case NativeType(sql) if types.is_string(arrow):
+            return sql.partition("(")[0] in _BINARY_TEXT
+        case _:
             return True
-        case CoreType("decimal", (precision, _)):
-            return precision <= _DIGITS128
-        case CoreType():
-            return True
-        case NativeType(sql) if sql.endswith("[]"):
-            return sql.removesuffix("[]") in _BINARY_ELEMENTS
-        case NativeType(sql):
-            return sql in _BINARY_NATIVE
+
+
+def _is_binary_element(stored: NativeType) -> bool:
+    arrow = arrow_type(stored)
+    if pa.types.is_string(arrow):
+        return stored.sql in _BINARY_ELEMENTS
+    zoned = pa.types.is_timestamp(arrow) and arrow.tz is not None
+    return not (zoned or pa.types.is_list(arrow)) and _is_binary(stored)
 
 
 def encode_copy(batches: Iterable[pa.RecordBatch], attributes: Sequence[Attribute]) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from djflow.backend.embedded import EmbeddedServer, ServerStatus
-from djflow.config import Settings, load
+from djflow.configuration import Settings, load
 from djflow.errors import ConfigError
 
 _LIFE = "The server stops when its last user ends; `djflow db run` in another terminal keeps it up."

@@ -33,7 +33,7 @@ def plain_array(column: "pa.Array | pa.ChunkedArray | np.ndarray[Any, Any]") -> 
         column = column.storage
     types = pa.types
     if types.is_dictionary(column.type):
-        column = column.dictionary_decode()
+        column = plain_array(column.dictionary).take(column.indices)
     elif types.is_run_end_encoded(column.type):
         column = pc.run_end_decode(column)
     target = _plain_type(column.type)

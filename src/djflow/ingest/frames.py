@@ -65,7 +65,7 @@ def read_lazy_polars(frame: "pl.LazyFrame", heading: Heading) -> Iterator[Chunk]
 def read_pandas(frame: "pd.DataFrame", heading: Heading) -> Iterator[Chunk]:
     """Chunks of a pandas frame; named levels of its index are columns too.
 
-    pandas marks what is missing by NaN, so NaN means null except in a column of floats.
+    pandas marks what is missing by NaN, so NaN means null, except for a required float.
     """
     if any(name is not None for name in frame.index.names):
         frame = frame.reset_index()
@@ -89,7 +89,9 @@ def _missing_to_none(series: "pd.Series[Any]") -> list[Any]:
 
 
 def _holds_nan(attribute: Attribute) -> bool:
-    return not isinstance(attribute.type, CodecType) and pa.types.is_floating(arrow_type(attribute.stored))
+    if attribute.nullable or isinstance(attribute.type, CodecType):
+        return False
+    return bool(pa.types.is_floating(arrow_type(attribute.stored)))
 
 
 def read_records(records: "np.ndarray[Any, Any]", heading: Heading) -> Iterator[Chunk]:

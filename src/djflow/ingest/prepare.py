@@ -1,7 +1,6 @@
 """The one path from a source to batches ready for COPY."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -38,8 +37,3 @@ def prepare(
     """
     for chunk in read_source(source, table.heading):
         yield from conform(chunk, table, ignore_extra_fields=ignore_extra_fields, encode=encode)
-
-
-def runs(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[tuple[str, ...], Iterator[pa.RecordBatch]]]:
-    """Neighbouring batches with the same columns, which one COPY can take; consume each before the next."""
-    return groupby(batches, key=lambda batch: tuple(batch.schema.names))

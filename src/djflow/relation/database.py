@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from djflow.backend.session import Session
-from djflow.config import Settings, StoreSettings
+from djflow.configuration import Settings, StoreSettings
 from djflow.model.table import Table
 from djflow.storage.registry import open_store
 from djflow.storage.store import Store

@@ -39,7 +39,8 @@ class ColumnContext:
 
     `keys` gives the primary key of each row, aligned with the values, when encoding.
     `open_store` opens a configured store by name ("" is the default store).
-    `record` is told the store name and path of every object before it is written.
+    `record` is told the store name and path of every object that one row will own, before it is written, so
+    that a failed insert can remove it; contents that rows share are never told.
     """
 
     table: TableName
@@ -85,8 +86,6 @@ class Codec(ABC):
     """
 
     name: ClassVar[str]
-    # Whether rows may share an object, so that none of them may remove it on its own.
-    is_shared: ClassVar[bool] = False
 
     def __init_subclass__(cls, *, register: bool = True, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

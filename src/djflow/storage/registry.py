@@ -10,7 +10,7 @@ from djflow.storage.paths import StoreLayout
 from djflow.storage.store import Store
 
 if TYPE_CHECKING:
-    from djflow.config import StoreSettings
+    from djflow.configuration import StoreSettings
 
 
 def open_store(settings: "StoreSettings") -> Store:
@@ -18,7 +18,7 @@ def open_store(settings: "StoreSettings") -> Store:
 
     Raises `ConfigError` for a protocol that djflow doesn't speak.
 
-    >>> from djflow.config import StoreSettings
+    >>> from djflow.configuration import StoreSettings
     >>> open_store(StoreSettings(name="main", protocol="file", location="/data/lab")).name
     'main'
     """

@@ -108,8 +108,7 @@ def _encode(
     codec = codec_for(attribute.type)
 
     def record(store: str, path: str) -> None:
-        if not codec.is_shared:
-            database.session.after_rollback(lambda: _remove(database, store, path))
+        database.session.after_rollback(lambda: _remove(database, store, path))
 
     context = ColumnContext(table.name, attribute.name, attribute.type, database.open_store, key_rows, record)
     return codec.encode_column(values, context)

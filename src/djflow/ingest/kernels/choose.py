@@ -48,16 +48,17 @@ def kernel_for(stored: StoredType) -> Kernel:
     >>> kernel_for(CoreType("int8"))(pa.array([1, None])).type
     DataType(int8)
     """
+    target = arrow_type(stored)
+    if pa.types.is_decimal(target):
+        return partial(to_decimal, target=target)
     match stored:
         case EnumType(labels):
             return partial(to_label, labels=labels)
-        case CoreType("decimal"):
-            return partial(to_decimal, target=arrow_type(stored))
         case CoreType("char" | "varchar", (limit,)):
             return partial(to_limited_text, limit=limit)
         case NativeType(sql) if sql.endswith("[]"):
             return partial(to_list, element=kernel_for(NativeType(sql.removesuffix("[]"))))
-        case NativeType(sql) if sql not in _OWN_TEXT and arrow_type(stored) == pa.string():
+        case NativeType(sql) if sql not in _OWN_TEXT and target == pa.string():
             return to_native_text
         case CoreType(name) | NativeType(name):
-            return _BY_NAME.get(name) or _BY_ARROW[arrow_type(stored)]
+            return _BY_NAME.get(name) or _BY_ARROW[target]

@@ -25,6 +25,7 @@ from djflow.storage.blob.unpack import Cursor, numeric_header, read_header, unpa
 from djflow.storage.parallel import map_threads, processors, split_range
 
 _ROWS_PER_THREAD: Final = 64
+_BYTES_PER_THREAD: Final = 1 << 21
 _SAMPLED_ROWS: Final = 8
 _MAX_BINARY: Final = 2**31 - 1  # bytes in an array with 32-bit offsets
 
@@ -39,7 +40,7 @@ def encode_column(values: Sequence[Any] | np.ndarray[Any, Any]) -> pa.Array:
     Raises `TypeError` or `ValueError` as `pack` does.
 
     >>> encode_column(np.zeros((2, 3))).type, len(encode_column(np.zeros((2, 3)))[0].as_py())
-    (DataType(binary), 45)
+    (DataType(binary), 53)
     """
     stack = _stacked(values)
     if stack is None:
@@ -151,7 +152,18 @@ def _array_header(blob: memoryview) -> ArrayHeader | None:
 
 def _plain_body(rows: np.ndarray[Any, Any], prefix: bytes) -> np.ndarray[Any, Any] | None:
     same = (rows[:, : len(prefix)] == np.frombuffer(prefix, np.uint8)).all()
-    return rows[:, len(prefix) :] if same else None
+    return _copied(rows[:, len(prefix) :]) if same else None
+
+
+def _copied(rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A contiguous copy; one processor alone cannot use all of the memory's bandwidth."""
+    copy = np.empty(rows.shape, np.uint8)
+
+    def fill(part: range) -> None:
+        copy[part.start : part.stop] = rows[part.start : part.stop]
+
+    map_threads(fill, split_range(len(rows), _BYTES_PER_THREAD // rows.shape[1] + 1), processors())
+    return copy
 
 
 def _all_expand_to(blobs: Blobs, sizes: np.ndarray[Any, Any], width: int) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from djflow.errors import CorruptObjectError, MissingExternalFile
+from djflow.errors import CorruptObjectError
 from djflow.storage.codec import ColumnContext, Values
 from djflow.storage.codecs.store_codec import StoreCodec, parse_reference, store_of
 from djflow.storage.parallel import map_threads
@@ -31,7 +31,6 @@ class HashCodec(StoreCodec):
     """
 
     name = "hash"
-    is_shared = True
 
     def validate(self, value: Any) -> None:
         """Only bytes can be hashed."""
@@ -48,8 +47,7 @@ class HashCodec(StoreCodec):
         distinct = list({content.path: content for content in contents if content is not None}.values())
         held = map_threads(lambda content: _holds(store, content), distinct)
         absent = [content for content, is_held in zip(distinct, held, strict=True) if not is_held]
-        for content in absent:
-            context.record(store.name, content.path)
+        # Not recorded: a failed insert must not remove what another row may refer to by now.
         map_threads(lambda content: store.put(content.path, content.data), absent)
         schema = context.table.schema
         return pa.array(
@@ -107,11 +105,8 @@ def _reference(content: _Content, store: str, schema: str) -> str:
 
 
 def _holds(store: Store, content: _Content) -> bool:
-    try:
-        # A size that differs is damage, which writing again mends.
-        return store.size(content.path) == len(content.data)
-    except MissingExternalFile:
-        return False
+    # A size that differs is damage, which writing again mends.
+    return store.exists(content.path) and store.size(content.path) == len(content.data)
 
 
 def _read(store: Store, reference: dict[str, Any]) -> bytes:

@@ -130,7 +130,7 @@ class SchemaCodec(StoreCodec, register=False):
             return self.open(reference, store)
         except (KeyError, TypeError, ValueError) as error:
             raise CorruptObjectError(
-                f"Row {row} of {context.table}.{context.attribute} has an unusable reference ({error!r})",
+                f"Row {row} of column {context.attribute!r} has an unusable reference ({error!r})",
                 path=str(reference["path"]),
             ) from error
 
@@ -143,9 +143,7 @@ def parse_reference(text: str, context: ColumnContext, row: int) -> dict[str, An
             return dict(reference)
     except (ValueError, TypeError, KeyError):
         pass
-    raise CorruptObjectError(
-        f"Row {row} of {context.table}, column {context.attribute!r}, holds no reference: {text!r}"
-    )
+    raise CorruptObjectError(f"Row {row} of column {context.attribute!r} holds no reference: {text!r}")
 
 
 def store_of(reference: Mapping[str, Any], stores: dict[str, Store], context: ColumnContext) -> Store:

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from djflow.config.build import build
-from djflow.config.given import Given, Layer, is_store_key
-from djflow.config.home import default_home
-from djflow.config.keys import STORES
-from djflow.config.kinds import BOOLEAN
-from djflow.config.settings import Settings
-from djflow.config.sources import (
+from djflow.configuration.build import build
+from djflow.configuration.given import Given, Layer, is_store_key
+from djflow.configuration.home import default_home
+from djflow.configuration.keys import STORES
+from djflow.configuration.kinds import BOOLEAN
+from djflow.configuration.settings import Settings
+from djflow.configuration.sources import (
     SYSTEM_SECRETS,
     find_config_file,
     find_secrets_dir,

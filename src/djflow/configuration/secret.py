@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from djflow.config.frozen import FrozenMapping
+from djflow.configuration.frozen import FrozenMapping
 
 MASK: Final = "***"
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Final
 
-from djflow.config.sources import SECRETS_FOLDER
+from djflow.configuration.sources import SECRETS_FOLDER
 from djflow.errors import ConfigError
 
 _TEMPLATE: Final = {

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from djflow.config.database import TlsFiles
-from djflow.config.secret import Secret, sealed
+from djflow.configuration.database import TlsFiles
+from djflow.configuration.secret import Secret, sealed
 
 TRUE: Final = frozenset({"true", "1", "yes", "on"})
 FALSE: Final = frozenset({"false", "0", "no", "off"})

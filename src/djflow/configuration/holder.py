@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import RLock
 
-from djflow.config.build import changed
-from djflow.config.given import flatten
-from djflow.config.settings import Settings
+from djflow.configuration.build import changed
+from djflow.configuration.given import flatten
+from djflow.configuration.settings import Settings
 
 
 class Holder:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
-from djflow.config.build import values_of
-from djflow.config.holder import Holder
+from djflow.configuration.build import values_of
+from djflow.configuration.holder import Holder
 from djflow.errors import UnknownSettingError
 
 
@@ -14,8 +14,8 @@ class SettingsView(MutableMapping[str, Any]):
     Reading gives the current value, or a view of a group; writing checks the value and takes effect at once;
     deleting restores the default. A view compares equal to a dict of the same content.
 
-    Reading what is no setting raises `UnknownSettingError` (a `KeyError` and an `AttributeError`); writing it,
-    or a value that a setting cannot have, raises `ConfigError`.
+    Reading what is no setting raises `UnknownSettingError` (a `KeyError` and an `AttributeError`); writing
+    it, or a value that a setting cannot have, raises `ConfigError`.
     """
 
     __slots__ = ("_holder", "_path")

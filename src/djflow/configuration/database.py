@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Final
 from urllib.parse import quote
 
-from djflow.config.frozen import FrozenMapping
-from djflow.config.secret import Secret
+from djflow.configuration.frozen import FrozenMapping
+from djflow.configuration.secret import Secret
 
 DEFAULT_PORT: Final = 5432
 

@@ -4,7 +4,7 @@ import re
 from typing import Final
 from urllib.parse import unquote
 
-from djflow.config.database import DEFAULT_PORT
+from djflow.configuration.database import DEFAULT_PORT
 from djflow.errors import ConfigError
 
 # Not urllib: it drops what follows a `#`, strips newlines, and quotes passwords in its errors.
@@ -33,13 +33,13 @@ def parse_database_url(url: str, source: str = "DATABASE_URL") -> dict[str, obje
     found = _URL.fullmatch(url.strip())
     if found is None:
         raise ConfigError(
-            f"{source} cannot be read. Write postgresql://user:password@host:port/database, "
+            f"The URL in {source} cannot be read. Write postgresql://user:password@host:port/database, "
             "one host, with @ : / ? % in its parts as %40 %3A %2F %3F %25.",
             source=source,
         )
     if found["scheme"] not in {"postgresql", "postgres"}:
         raise ConfigError(
-            f"{source} begins with {found['scheme']}://, but djflow speaks PostgreSQL only. "
+            f"djflow speaks PostgreSQL only, but {source} begins with {found['scheme']}://. "
             "Give it a postgresql:// URL or unset it.",
             source=source,
         )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from djflow.config.kinds import (
+from djflow.configuration.kinds import (
     BACKEND,
     BOOLEAN,
     HOME,

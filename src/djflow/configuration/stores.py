@@ -6,8 +6,8 @@ from itertools import permutations
 from pathlib import Path
 from typing import Final
 
-from djflow.config.frozen import FrozenMapping
-from djflow.config.secret import revealed
+from djflow.configuration.frozen import FrozenMapping
+from djflow.configuration.secret import revealed
 from djflow.errors import ConfigError, did_you_mean
 
 LOCAL: Final = "local"

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from djflow.config.holder import Holder
-from djflow.config.settings import Settings
-from djflow.config.template import write_template
-from djflow.config.view import SettingsView
+from djflow.configuration.holder import Holder
+from djflow.configuration.settings import Settings
+from djflow.configuration.template import write_template
+from djflow.configuration.view import SettingsView
 from djflow.errors import ThreadSafetyError
 
 

@@ -6,9 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from djflow.config.database_url import parse_database_url
-from djflow.config.given import Given, Layer, flatten, is_store_key, unknown
-from djflow.config.keys import KEYS, SECTIONS, STORES
+from djflow.configuration.database_url import parse_database_url
+from djflow.configuration.given import Given, Layer, flatten, is_store_key, unknown
+from djflow.configuration.keys import KEYS, SECTIONS, STORES
 from djflow.errors import ConfigError
 
 CONFIG_FILE: Final = "datajoint.json"
@@ -44,7 +44,8 @@ def read_config_file(path: Path) -> Layer:
 def read_secrets(folder: Path) -> Layer:
     """The settings of a folder of secrets: one a file, or several in its `datajoint.json`.
 
-    A file has the name of its setting (`database.password`). Other files are left alone, and empty ones set nothing.
+    A file has the name of its setting (`database.password`); other files are left alone, and empty ones
+    set nothing. Raises `ConfigError` as `read_config_file` does.
     """
     together = folder / CONFIG_FILE
     layer: Layer = {}
@@ -111,12 +112,12 @@ def _parsed(text: str, source: str) -> Mapping[str, object]:
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
-        message = f"{source}, line {error.lineno}, column {error.colno}: this is not JSON ({error.msg})."
+        message = f"Not JSON: {source}, line {error.lineno}, column {error.colno} ({error.msg})."
         # The decoder's error holds the whole text, and with it any secret.
         raise ConfigError(message, source=source, line=error.lineno, column=error.colno) from None
     if not isinstance(document, dict):
         raise ConfigError(
-            f"{source} must hold a JSON object, not a {type(document).__name__}.", source=source
+            f"A JSON object must stand in {source}, not a {type(document).__name__}.", source=source
         )
     return document
 

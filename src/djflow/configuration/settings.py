@@ -4,9 +4,9 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from djflow.config.database import DatabaseSettings
-from djflow.config.home import default_home
-from djflow.config.stores import StoresSettings
+from djflow.configuration.database import DatabaseSettings
+from djflow.configuration.home import default_home
+from djflow.configuration.stores import StoresSettings
 
 
 @dataclass(frozen=True, slots=True)

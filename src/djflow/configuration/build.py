@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping
 from operator import attrgetter
 from typing import Any, Final
 
-from djflow.config.database import DatabaseSettings
-from djflow.config.frozen import FrozenMapping
-from djflow.config.given import Given, Layer, flatten
-from djflow.config.keys import KEYS, SECTIONS, STORE_KINDS, STORES
-from djflow.config.kinds import TEXT
-from djflow.config.secret import Secret, sealed
-from djflow.config.settings import ConnectionSettings, DisplaySettings, JobsSettings, Settings
-from djflow.config.stores import DEFAULTS, LOCAL, StoreSettings, StoresSettings, local_store
+from djflow.configuration.database import DatabaseSettings
+from djflow.configuration.frozen import FrozenMapping
+from djflow.configuration.given import Given, Layer, flatten
+from djflow.configuration.keys import KEYS, SECTIONS, STORE_KINDS, STORES
+from djflow.configuration.kinds import TEXT
+from djflow.configuration.secret import Secret, sealed
+from djflow.configuration.settings import ConnectionSettings, DisplaySettings, JobsSettings, Settings
+from djflow.configuration.stores import DEFAULTS, LOCAL, StoreSettings, StoresSettings, local_store
 
 _SECTION_TYPES: Final = {
     "database": DatabaseSettings,

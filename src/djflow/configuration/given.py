@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from djflow.config.keys import KEYS, OTHER_NAMES, SECTIONS, STORES, WITHOUT_MEANING
-from djflow.config.kinds import Kind
-from djflow.config.secret import MASK, Secret, is_secret_name
-from djflow.config.stores import DEFAULTS, is_store_name
+from djflow.configuration.keys import KEYS, OTHER_NAMES, SECTIONS, STORES, WITHOUT_MEANING
+from djflow.configuration.kinds import Kind
+from djflow.configuration.secret import MASK, Secret, is_secret_name
+from djflow.configuration.stores import DEFAULTS, is_store_name
 from djflow.errors import ConfigError, did_you_mean
 
 _SHOWN_LENGTH: Final = 60
