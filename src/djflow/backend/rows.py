@@ -27,10 +27,15 @@ def run(connection: "psycopg.Connection[Any]", sql: str, parameters: Parameters)
 
 def batches(cursor: "psycopg.RawCursor[Any]", schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """The rows of a cursor as record batches of a schema, at least one."""
+    import psycopg
+
     empty = True
-    while rows := cursor.fetchmany(_CHUNK):
-        empty = False
-        yield _batch(rows, schema)
+    try:
+        while rows := cursor.fetchmany(_CHUNK):
+            empty = False
+            yield _batch(rows, schema)
+    except psycopg.Error as error:  # a value that Python cannot hold, such as an infinite date
+        raise translate(error) from error
     if empty:
         yield pa.RecordBatch.from_pylist([], schema=schema)
 

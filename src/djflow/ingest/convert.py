@@ -8,10 +8,11 @@ import pyarrow as pa
 
 from djflow.errors import DataTypeError, MissingAttributeError
 from djflow.ingest.chunk import Column
-from djflow.ingest.columns import map_python_values, plain_array
+from djflow.ingest.columns import map_python_values
 from djflow.ingest.kernels.choose import kernel_for
 from djflow.ingest.kernels.documents import documents
 from djflow.ingest.kernels.refusal import CAST_ERRORS, Refusal
+from djflow.ingest.plain import plain_array
 from djflow.model.table import Attribute
 from djflow.model.types import CoreType, NativeType, StoredType, arrow_type
 
@@ -62,7 +63,7 @@ def _attempt_for(stored: StoredType) -> Callable[[Column], pa.Array]:
             array = plain_array(values)
         except CAST_ERRORS as error:
             raise Refusal(f"cannot be read ({error})") from error
-        return pa.nulls(len(array), target) if pa.types.is_null(array.type) else kernel(array)
+        return kernel(array)
 
     return attempt
 

@@ -56,7 +56,7 @@ def equalities(values: Mapping[str, Any], heading: Heading) -> s.Scalar:
         column: s.Scalar = s.Column(head, heading[head].stored)
         if path:
             column = s.JsonPath(column, tuple(path))
-            value = _json_text(value)  # noqa: PLW2901 - the same value, as JSON text
+            value = ("true" if value else "false") if isinstance(value, bool) else value  # noqa: PLW2901
         if value is None:
             parts.append(s.IsNull(column))
         elif (
@@ -66,12 +66,6 @@ def equalities(values: Mapping[str, Any], heading: Heading) -> s.Scalar:
         else:
             parts.append(compare("=", column, s.Constant(value, s.TEXT)))
     return s.conjunction(tuple(parts))
-
-
-def _json_text(value: Any) -> Any:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return None if value is None else str(value)
 
 
 def semi_join(source: Node, other: Node, *, negated: bool = False, semantic_check: bool = True) -> Node:
@@ -249,7 +243,7 @@ def _refuse_bare_columns(expression: s.Scalar, groups: Heading, text: str) -> No
         return
     if isinstance(expression, s.Column) and expression.name not in groups:
         raise QuerySyntaxError(
-            f"{expression.name!r} has many values in a group; summarise it, for example max({expression.name}).",
+            f"{expression.name!r} has many values in a group; summarise it, say max({expression.name}).",
             text=text,
         )
     for child in s.children(expression):

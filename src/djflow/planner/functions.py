@@ -105,7 +105,9 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "upper": _scalar("upper({0})", _fixed(TEXT), 1),
     "trim": _scalar("btrim({0})", _fixed(TEXT), 1),
     "length": _scalar("length({0})::bigint", _fixed(INT64), 1),
-    "substring": _scalar("substr({all})", _fixed(TEXT), 2, 3),
+    "substring": Function(
+        "substr({0}, {1}::integer, {2}::integer)", _fixed(TEXT), (2, 3), defaults=("2147483647",)
+    ),
     "left": _scalar("left({0}, {1}::integer)", _fixed(TEXT), 2),
     "right": _scalar("right({0}, {1}::integer)", _fixed(TEXT), 2),
     "replace": _scalar("replace({0}, {1}, {2})", _fixed(TEXT), 3),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, assert_never
 
-from djflow.model.types import CoreType, EnumType
+from djflow.model.types import CoreType, EnumType, StoredType
 from djflow.planner import scalar as s
 from djflow.planner.functions import FUNCTIONS
 from djflow.planner.parameters import cast_name
@@ -50,17 +50,15 @@ def lower_scalar(
         case s.InList(item, values, type_):
             return f"{lower(item)} = ANY({params.add_list(values, type_)})"
         case s.Like(item, pattern, ignore_case):
-            # Without an escape character a backslash in the pattern means itself.
-            return f"{lower(item)} {'ILIKE' if ignore_case else 'LIKE'} {lower(pattern)} ESCAPE ''"
+            return f"{lower(item)} {'ILIKE' if ignore_case else 'LIKE'} {lower(pattern)}"
         case s.Case(whens, otherwise, type_):
             pairs = " ".join(f"WHEN {lower(when)} THEN {lower(then)}" for when, then in whens)
             rest = "" if otherwise is None else f" ELSE {lower(otherwise)}"
             return f"(CASE {pairs}{rest} END)::{cast_name(type_)}"
         case s.Cast(item, type_):
             return f"({lower(item)})::{cast_name(type_)}"
-        case s.JsonPath(item, path):
-            keys = ", ".join(params.add(key, s.TEXT) for key in path)
-            return f"jsonb_extract_path_text({lower(item)}, {keys})"
+        case s.JsonPath(item, path, type_):
+            return _json_path(lower(item), [params.add(key, s.TEXT) for key in path], type_)
         case s.Arithmetic():
             return _arithmetic(scalar, lower(scalar.left), lower(scalar.right))
         case s.Call():
@@ -69,6 +67,17 @@ def lower_scalar(
             return match_lowering(scalar, columns)
         case _ as never:
             assert_never(never)
+
+
+def _json_path(document: str, keys: list[str], type_: StoredType) -> str:
+    where = ", ".join([document, *keys])
+    text = f"jsonb_extract_path_text({where})"
+    if type_ != s.FLOAT64:
+        return text
+    # What is not a number equals none: a cast alone would fail on the first text.
+    return (
+        f"(CASE WHEN jsonb_typeof(jsonb_extract_path({where})) = 'number' THEN {text}::double precision END)"
+    )
 
 
 def _enclosed(fragment: str) -> str:

@@ -141,10 +141,11 @@ class Cast:
 
 @dataclass(frozen=True, slots=True)
 class JsonPath:
-    """The text at a path inside a JSON value."""
+    """The value at a path inside a JSON document, as text, or as a number where it is one."""
 
     item: "Scalar"
     path: tuple[str, ...]
+    type: StoredType = TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,12 +186,10 @@ def type_of(scalar: Scalar) -> StoredType:
     CoreType(name='bool', args=())
     """
     match scalar:
-        case Column() | Constant() | Arithmetic() | Call() | Case() | Cast():
+        case Column() | Constant() | Arithmetic() | Call() | Case() | Cast() | JsonPath():
             return scalar.type
         case Compare() | And() | Or() | Not() | IsTrue() | IsNull() | InList() | Like() | Matches():
             return BOOL
-        case JsonPath():
-            return TEXT
         case _ as never:
             assert_never(never)
 

@@ -6,6 +6,7 @@ allowed functions is refused with its position; nothing of the text itself reach
 """
 
 import re
+from dataclasses import replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -236,10 +237,10 @@ class _Translator:
     def _on_is(self, tree: "exp.Is") -> s.Scalar:
         from sqlglot import exp
 
-        item = self.translate(tree.this)
         if isinstance(tree.expression, exp.Null):
-            found: s.Scalar = s.IsNull(item)
+            found: s.Scalar = s.IsNull(self.translate(tree.this))
         elif isinstance(tree.expression, exp.Boolean):
+            item = self._condition(tree.this)
             found = s.IsTrue(item if tree.expression.this else s.Not(item))
         else:
             raise self._refuse(tree, "IS is followed by NULL, TRUE or FALSE.")
@@ -311,6 +312,8 @@ class _Translator:
         return s.Case(((self._condition(tree.this), then),), otherwise, s.type_of(then))
 
     def _on_cast(self, tree: "exp.Cast") -> s.Scalar:
+        if type(tree.this).__name__ == "IntDiv":  # sqlglot wraps div() in a cast of its own
+            return self._call("div", [tree.this.this, tree.this.expression], tree)
         target = _CASTS.get(str(tree.to.this.name if hasattr(tree.to.this, "name") else tree.to.this))
         if target is None:
             raise self._refuse(tree, f"No cast to {tree.to.sql()}; known: {', '.join(sorted(_CASTS))}.")
@@ -347,6 +350,15 @@ class _Translator:
         if function is None:
             known = did_you_mean(name, sorted(FUNCTIONS))
             raise self._refuse(tree, f"Function {written!r} is not allowed in an expression.{known}")
+        return self._call(name, args, tree)
+
+    def _on_log(self, tree: "exp.Log") -> s.Scalar:
+        if str(tree.this) != "10" or tree.expression is None:
+            raise self._refuse(tree, "Write ln(x) or log10(x): log(x) has another base in each database.")
+        return self._call("log10", [tree.expression], tree)  # as which sqlglot reads log(10, x)
+
+    def _call(self, name: str, args: "list[exp.Expression]", tree: "exp.Expression") -> s.Scalar:
+        function = FUNCTIONS[name]
         if not function.arity[0] <= len(args) <= function.arity[1]:
             raise self._refuse(tree, f"Function {name!r} does not take {len(args)} arguments.")
         translated = tuple(map(self.translate, args))
@@ -368,6 +380,8 @@ def _arguments(tree: "exp.Expression") -> list["exp.Expression"]:
 def compare(op: s.CompareOp, left: s.Scalar, right: s.Scalar, text: str = "") -> s.Scalar:
     """A comparison whose constant has been made to fit the other side."""
     if isinstance(right, s.Constant):
+        if isinstance(left, s.JsonPath) and isinstance(right.value, int | float):
+            left = replace(left, type=s.FLOAT64)
         if right.value is None:
             return s.Compare(op, left, right)
         value, type_ = coerce(right.value, s.type_of(left), s.show(left))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from threading import Lock
 from typing import Any
 
 from djflow.backend.session import Session
@@ -17,6 +18,7 @@ class Database:
     def __init__(self, settings: Callable[[], Settings]) -> None:
         self._settings = settings
         self._session: Session | None = None
+        self._lock = Lock()
         self._activators: dict[str, list[Callable[[], object]]] = {}
         self._stores: dict[StoreSettings, Store] = {}
 
@@ -28,9 +30,10 @@ class Database:
     @property
     def session(self) -> Session:
         """The connections; made from the settings at first use."""
-        if self._session is None:
-            self._session = Session(self.settings)
-        return self._session
+        with self._lock:
+            if self._session is None:
+                self._session = Session(self.settings)
+            return self._session
 
     @property
     def transaction(self) -> AbstractContextManager[None]:

@@ -92,7 +92,7 @@ def to_pandas(plan: Node, database: Database) -> "pd.DataFrame":
     for attribute in plan.heading:
         if attribute.name in encoded:
             values = python_values(rows.column(attribute.name), attribute, database)
-            frame[attribute.name] = pd.Series(values, dtype=object, index=frame.index)
+            frame[attribute.name] = pd.Series(object_array(values), index=frame.index)
     frame = frame[list(plan.heading.names)]
     key = list(plan.heading.primary_key)
     return frame.set_index(key) if key else frame
@@ -131,9 +131,16 @@ def numpy_column(
     simple = attribute.type == attribute.stored and not column.null_count
     if simple and (pa.types.is_primitive(column.type) and not pa.types.is_decimal(column.type)):
         return np.asarray(column.to_numpy())
-    values = python_values(column, attribute, database)
+    return object_array(python_values(column, attribute, database))
+
+
+def object_array(values: list[Any]) -> "np.ndarray[Any, Any]":
+    """Values as an array of objects, one by one: as a whole numpy would look inside, and load lazy ones."""
+    import numpy as np
+
     array = np.empty(len(values), dtype=object)
-    array[:] = values
+    for position, value in enumerate(values):
+        array[position] = value
     return array
 
 

@@ -5,8 +5,11 @@ identifiers, placeholders and keywords, never a user's text or value.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from djflow.sql.identifiers import quote
+
+_WIDTH: Final = 88
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,24 @@ def print_pretty(select: Select) -> str:
     """The statement with a clause a line, for people."""
     columns, *clauses = _clauses(select)
     listed = columns.removeprefix("SELECT ")
-    width = 88
-    if len(listed) > width:
+    if len(listed) > _WIDTH:
         listed = ",\n       ".join(_column(fragment, name) for fragment, name in select.columns)
-    return "\n".join([f"SELECT {listed}", *clauses])
+    return "\n".join([f"SELECT {listed}", *(_broken(clause) for clause in clauses)])
+
+
+def _broken(clause: str) -> str:
+    """A long clause with each of its outermost conjuncts on a line of its own."""
+    if len(clause) <= _WIDTH:
+        return clause
+    pieces = [""]
+    depth = 0
+    for word in clause.split(" "):
+        if word == "AND" and depth == 0:
+            pieces.append("  AND")
+            continue
+        depth += word.count("(") - word.count(")")
+        pieces[-1] += f" {word}" if pieces[-1] else word
+    return "\n".join(pieces)
 
 
 def _clauses(select: Select) -> list[str]:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from threading import RLock
 from typing import Any, TypeVar
 
 from djflow.backend.introspect import introspect
@@ -58,6 +59,7 @@ class Schema:
         self._classes: dict[str, type[Table]] = {}
         self._undeclared: list[type[Table]] = []
         self._activating = False
+        self._lock = RLock()
         self._catalog = Catalog()
         if schema_name is not None:
             self._take_name(schema_name)
@@ -198,16 +200,17 @@ class Schema:
 
     def create(self) -> None:
         """Create the schema and those declared tables that do not exist yet, and insert lookup contents."""
-        if self._activating:
-            return
-        self._activating = True
-        try:
-            self._create()
-        finally:
-            self._activating = False
+        with self._lock:  # another thread that needs the tables waits until they are there
+            if self._activating:
+                return
+            self._activating = True
+            try:
+                self._create()
+            finally:
+                self._activating = False
 
     def _ensure(self) -> None:
-        if self._undeclared:
+        if self._undeclared or self._activating:
             self.create()
 
     def _create(self) -> None:

@@ -49,6 +49,14 @@ def kernel_for(stored: StoredType) -> Kernel:
     DataType(int8)
     """
     target = arrow_type(stored)
+    return partial(_or_nulls, kernel=_typed_kernel(stored, target), target=target)
+
+
+def _or_nulls(array: pa.Array, kernel: Kernel, target: pa.DataType) -> pa.Array:
+    return pa.nulls(len(array), target) if pa.types.is_null(array.type) else kernel(array)
+
+
+def _typed_kernel(stored: StoredType, target: pa.DataType) -> Kernel:
     if pa.types.is_decimal(target):
         return partial(to_decimal, target=target)
     match stored:
