@@ -1,25 +1,34 @@
-"""Rows out: a whole table to Polars, and one row by its key."""
+"""A million rows of eight columns to Polars."""
 
 from collections.abc import Iterator
-from typing import Any
+from contextlib import closing
+from typing import TYPE_CHECKING
 
-import djflow as dj
-from benchmarks import tables
 from benchmarks.peer import datajoint_times
 from benchmarks.report import AtMost, FasterBy, Row
 from benchmarks.server import Bench
-from benchmarks.timing import per_call, race, scaled
+from benchmarks.timing import race
+from benchmarks.trial import filled_trial
 from djflow.engine.compile import compile_plan
 
-CALLS = 300
+if TYPE_CHECKING:
+    import polars as pl
 
 
-class Trial(dj.Manual):
-    definition = tables.TRIAL
+def measure(bench: Bench) -> Iterator[Row]:
+    """Against the bare ADBC driver on the same SQL, and against DataJoint."""
+    import polars as pl
+    from adbc_driver_postgresql import dbapi
 
+    trial = filled_trial(bench)
+    sql = compile_plan(trial().logical_plan).statement.sql
+    with closing(dbapi.connect(bench.url, autocommit=True)) as connection, closing(connection.cursor()) as cursor:
 
-def declared(bench: Bench) -> type[Trial]:
-    """The table with its million rows, made at first use."""
-    if Trial.table_model is None or not Trial:
-        pass
-    return Trial
+        def bare() -> "pl.DataFrame | pl.Series":
+            cursor.execute(sql)
+            return pl.from_arrow(cursor.fetch_arrow_table())
+
+        ours, adbc = race(lambda: trial().to_polars(), bare)
+    name = "fetch a table to Polars"
+    yield Row(name, ours, "bare ADBC", adbc, AtMost(1.1))
+    yield datajoint_times(bench, "fetch").row(name, ours, "to_polars", FasterBy(25))

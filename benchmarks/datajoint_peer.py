@@ -71,7 +71,7 @@ def populate(schema: Any, keys: int) -> Times:
     PeerSource.insert([{"number": number} for number in range(keys)])
     PeerResult.populate(max_calls=10)
     PeerResult().delete_quick()
-    return {"populate": seconds(PeerResult.populate)}
+    return {"populate": seconds(PeerResult.populate) / keys}
 
 
 def blobs(schema: Any) -> Times:

@@ -79,7 +79,7 @@ def summary_of(text: str) -> list[str]:
 # What the demo's last words suggest to try.
 SUGGESTED = """
 from djflow.cli.demo import pipeline, show
-code = show.NEXT.partition(":")[2].rpartition("The pipeline")[0]
+code = show.NEXT.partition(":")[2].rpartition("Add a row")[0]
 import textwrap
 exec(textwrap.dedent(code.strip("\\n")))
 assert 0 < len(Detection.Blob & Choice & "radius > 20") < len(Detection.Blob & Choice) < len(Detection.Blob)

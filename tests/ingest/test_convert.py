@@ -96,6 +96,8 @@ ACCEPTED: list[tuple[StoredType, Any, list[Any]]] = [
     (JSON, pl.Series(['{"a": 1}', None]), ['{"a": 1}', None]),
     (JSON, pl.Series([{"a": 1}]), ['{"a": 1}']),
     (REALS, [[1, 2.5], [], None, np.array([3.0])], [[1.0, 2.5], [], None, [3.0]]),
+    (REALS, [[1, 2.5, "3", None], (4,)], [[1.0, 2.5, 3.0, None], [4.0]]),
+    (NativeType("integer[][]"), [np.eye(2), [[1], []]], [[[1, 0], [0, 1]], [[1], []]]),
     (REALS, np.array([[1, 2], [3, 4]]), [[1.0, 2.0], [3.0, 4.0]]),
     (REALS, pl.Series([[1.5, None], None, []], dtype=pl.List(pl.Float64)), [[1.5, None], None, []]),
     (REALS, pl.Series([[1, 2]], dtype=pl.Array(pl.Int64, 2)), [[1.0, 2.0]]),
@@ -160,7 +162,7 @@ REFUSED: list[tuple[StoredType, Any, int, str]] = [
     (JSON, [{}, object()], 1, "cannot be written as JSON"),
     (JSON, [{}, "a\0"], 1, "NUL character"),
     (REALS, [[1.0], [1e39]], 1, "too large"),
-    (REALS, [1.0], 0, "a float is not a list"),
+    (REALS, [[1.0], 1.0], 1, "a value of type float is not a list"),
     (NUMERIC, ["1", "x"], 1, "not a number"),
 ]
 

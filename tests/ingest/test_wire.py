@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -73,7 +74,7 @@ VALUES: Final[dict[StoredType, st.SearchStrategy[Any]]] = {
     NativeType("smallint[]"): st.lists(st.none() | integers(16), max_size=3),
     NativeType("real[]"): st.lists(st.none() | st.floats(width=32), max_size=3),
     NativeType("text[]"): st.lists(st.none() | TEXT, max_size=3),
-    NativeType("jsonb[]"): st.lists(st.integers(), max_size=3).map(lambda values: list(map(str, values))),
+    NativeType("jsonb[]"): st.lists(st.none() | TEXT | st.integers(), max_size=3),
     NativeType("date[]"): st.lists(DAYS, max_size=3),
     # from here on as CSV
     CoreType("decimal", (50, 10)): decimals(50, 10),
@@ -135,7 +136,9 @@ def stored_rows(
 def same(found: Any, value: Any, stored: StoredType) -> bool:
     match found, value:
         case float(), float():
-            return found == value or (math.isnan(found) and math.isnan(value))
+            # The text of a float4 is as short as tells it apart from other float4.
+            exact = float(np.float32(found)) if "float32" in str(stored) or "real" in str(stored) else found
+            return exact == value or (math.isnan(found) and math.isnan(value))
         case list(), list():
             return len(found) == len(value) and all(map(same, found, value, [stored] * len(found)))
         case dt.datetime(), dt.datetime() if found.tzinfo is not None:
@@ -143,9 +146,7 @@ def same(found: Any, value: Any, stored: StoredType) -> bool:
         case str(), _ if stored == CoreType("char", (9,)):
             return found.rstrip(" ") == value.rstrip(" ")
         case _ if stored == NativeType("int4range"):
-            return str(found) == value
-        case list(), _ if str(stored).startswith("jsonb"):
-            return found == list(map(int, value))
+            return value in (found, str(found))
         case _:
             return bool(found == value)
 
@@ -157,44 +158,26 @@ FAST = settings(
 )
 
 
+@pytest.mark.parametrize("stored", BINARY, ids=str)
 @FAST
-@given(st.data())
-def test_every_type_survives_the_binary_format(
-    connection: "psycopg.Connection[Any]", schema: str, data: st.DataObject
+@given(data=st.data())
+def test_values_survive_the_binary_format(
+    connection: "psycopg.Connection[Any]", schema: str, stored: StoredType, data: st.DataObject
 ) -> None:
-    round_trip(connection, schema, data, BINARY, None)
+    values = data.draw(st.lists(st.none() | VALUES[stored], min_size=1, max_size=4))
+    found = stored_rows(connection, schema, {stored: values}, None)
+    assert all(same(row[0], value, stored) for row, value in zip(found, values, strict=True)), found
 
 
+@pytest.mark.parametrize("stored", VALUES, ids=str)
 @FAST
-@given(st.data())
-def test_every_type_survives_beside_one_that_has_only_text(
-    connection: "psycopg.Connection[Any]", schema: str, data: st.DataObject
+@given(data=st.data())
+def test_values_survive_beside_a_type_that_has_only_text(
+    connection: "psycopg.Connection[Any]", schema: str, stored: StoredType, data: st.DataObject
 ) -> None:
-    round_trip(connection, schema, data, list(VALUES), NativeType("inet"))
-
-
-def round_trip(
-    connection: "psycopg.Connection[Any]",
-    schema: str,
-    data: st.DataObject,
-    types: list[StoredType],
-    probe: StoredType | None,
-) -> None:
-    rows = data.draw(st.integers(1, 4))
-    columns = {
-        stored: data.draw(st.lists(st.none() | VALUES[stored], min_size=rows, max_size=rows), str(stored))
-        for stored in types
-    }
-    found = stored_rows(connection, schema, columns, probe)
-    for index, (stored, values) in enumerate(columns.items()):
-        for row, value in zip(found, values, strict=True):
-            assert same(plain(row[index], stored), value, stored), (stored, row[index], value)
-
-
-def plain(found: Any, stored: StoredType) -> Any:
-    if isinstance(found, str) and str(stored) == "jsonb[]":
-        return found
-    return found
+    values = data.draw(st.lists(st.none() | VALUES[stored], min_size=1, max_size=4))
+    found = stored_rows(connection, schema, {stored: values}, NativeType("inet"))
+    assert all(same(row[0], value, stored) for row, value in zip(found, values, strict=True)), found
 
 
 def test_rounding_to_the_precision_of_a_datetime_is_the_servers(

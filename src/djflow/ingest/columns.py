@@ -68,6 +68,28 @@ def _infer_from_text(values: list[Any], kind: type, error: Exception) -> pa.Arra
     raise Refusal(f"a value of type {kind.__name__} has no place here") from error
 
 
+def map_python_lists(values: list[Any], element: Callable[[Column], pa.Array]) -> pa.Array:
+    """Lists of Python values or arrays, their elements converted all at once."""
+    for value in values:
+        if not (_is_missing(value) or isinstance(value, (list, tuple, np.ndarray))):
+            raise Refusal(f"a value of type {type(value).__name__} is not a list")
+    present = [value for value in values if not _is_missing(value)]
+    lengths = [0 if _is_missing(value) else len(value) for value in values]
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    mask = pa.array([_is_missing(value) for value in values], pa.bool_())
+    return pa.ListArray.from_arrays(pa.array(offsets), element(_joined(present)), mask=mask)
+
+
+def _joined(lists: list[Any]) -> Column:
+    if lists and all(isinstance(value, np.ndarray) and value.ndim == 1 for value in lists):
+        return np.concatenate(lists)
+    return [item for value in lists for item in value]
+
+
+def _is_missing(value: object) -> bool:
+    return type(value).__name__ in _MISSING
+
+
 def python_values(column: Column) -> list[Any]:
     """The values of a column as Python objects; lists of numbers in Arrow become numpy arrays.
 

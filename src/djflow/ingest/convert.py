@@ -1,6 +1,7 @@
 """A column of values to the exact Arrow type of its attribute, or an error that names row and value."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pyarrow as pa
 
 from djflow.errors import DataTypeError, MissingAttributeError
 from djflow.ingest.chunk import Column
-from djflow.ingest.columns import map_python_values
+from djflow.ingest.columns import map_python_lists, map_python_values
 from djflow.ingest.kernels.choose import kernel_for
 from djflow.ingest.kernels.documents import documents
 from djflow.ingest.kernels.refusal import CAST_ERRORS, Refusal
@@ -53,12 +54,11 @@ def check_nulls(array: pa.Array, attribute: Attribute, first_row: int, table: st
 
 def _attempt_for(stored: StoredType) -> Callable[[Column], pa.Array]:
     """A function that converts any slice of a column or raises `Refusal`."""
-    target, kernel = arrow_type(stored), kernel_for(stored)
-    is_json = stored in (CoreType("json"), NativeType("json"), NativeType("jsonb"))
+    from_python, kernel = _python_attempt_for(stored), kernel_for(stored)
 
     def attempt(values: Column) -> pa.Array:
         if isinstance(values, list):
-            return documents(values) if is_json else map_python_values(values, kernel, target)
+            return from_python(values)
         try:
             array = plain_array(values)
         except CAST_ERRORS as error:
@@ -66,6 +66,14 @@ def _attempt_for(stored: StoredType) -> Callable[[Column], pa.Array]:
         return kernel(array)
 
     return attempt
+
+
+def _python_attempt_for(stored: StoredType) -> Callable[[list[Any]], pa.Array]:
+    if stored in (CoreType("json"), NativeType("json"), NativeType("jsonb")):
+        return documents
+    if isinstance(stored, NativeType) and stored.sql.endswith("[]"):
+        return partial(map_python_lists, element=_attempt_for(NativeType(stored.sql.removesuffix("[]"))))
+    return partial(map_python_values, kernel=kernel_for(stored), target=arrow_type(stored))
 
 
 def _located(

@@ -74,6 +74,24 @@ _CASTS: Final[dict[str, StoredType]] = {
 }
 
 
+# The parts of each kind of tree that its handler reads; what else is there is refused.
+_OPERANDS: Final = frozenset({"this", "expression", "expressions"})
+_READ: Final = {
+    "is": frozenset({"this", "expression", "negate"}),
+    "like": frozenset({"this", "expression", "negate"}),
+    "ilike": frozenset({"this", "expression", "negate"}),
+    "in": frozenset({"this", "expressions", "negate"}),
+    "between": frozenset({"this", "low", "high", "negate"}),
+    "column": frozenset({"this", "table"}),
+    "literal": frozenset({"this", "is_string"}),
+    "case": frozenset({"this", "ifs", "default"}),
+    "if": frozenset({"this", "true", "false"}),
+    "cast": frozenset({"this", "to"}),
+}
+# Notes of sqlglot to itself about dialects, without a meaning of their own.
+_FLAGS: Final = frozenset({"typed", "safe", "big_int", "coalesce", "only_json_types", "zero_based"})
+
+
 def parse_condition(text: str, heading: Heading) -> s.Scalar:
     """The boolean scalar of a restriction string.
 
@@ -164,6 +182,7 @@ class _Translator:
 
     def translate(self, tree: "exp.Expression") -> s.Scalar:
         kind = type(tree).__name__.lower()
+        self._refuse_unread(kind, tree)
         if kind in _COMPARE:
             return self._compare(_COMPARE[kind], tree.this, tree.expression)
         if kind in _ARITHMETIC:
@@ -172,6 +191,16 @@ class _Translator:
         if handler is not None:
             return handler(tree)
         return self._function(kind, tree)
+
+    def _refuse_unread(self, kind: str, tree: "exp.Expression") -> None:
+        """Raise for a part of the tree that no handler below would look at: nothing is dropped silently."""
+        given = {name for name, value in tree.args.items() if value not in (None, False, [])}
+        unread = given - _READ.get(kind, _OPERANDS) - _FLAGS
+        is_function = kind not in _READ and _is_function(tree)
+        if is_function:
+            unread = {name for name in unread if not _is_operand(tree.args[name])}
+        if unread:
+            raise self._refuse(tree, f"{', '.join(sorted(unread))} of {kind.upper()} is not supported here.")
 
     def _refuse(self, tree: "exp.Expression", reason: str) -> QuerySyntaxError:
         from sqlglot import exp
@@ -244,7 +273,7 @@ class _Translator:
             found = s.IsTrue(item if tree.expression.this else s.Not(item))
         else:
             raise self._refuse(tree, "IS is followed by NULL, TRUE or FALSE.")
-        return s.Not(found) if tree.args.get("negate") else found
+        return self._negated(tree, found)
 
     def _compare(self, op: s.CompareOp, left: "exp.Expression", right: "exp.Expression") -> s.Scalar:
         return self._fit(op, self.translate(left), self.translate(right))
@@ -256,7 +285,8 @@ class _Translator:
 
     def _on_between(self, tree: "exp.Between") -> s.Scalar:
         low = self._compare(">=", tree.this, tree.args["low"])
-        return s.And((low, self._compare("<=", tree.this, tree.args["high"])))
+        found = s.And((low, self._compare("<=", tree.this, tree.args["high"])))
+        return self._negated(tree, found)
 
     def _on_in(self, tree: "exp.In") -> s.Scalar:
         if not tree.expressions:
@@ -264,14 +294,20 @@ class _Translator:
         item = self.translate(tree.this)
         options = [self.translate(option) for option in tree.expressions]
         if all(isinstance(option, s.Constant) and option.value is not None for option in options):
-            return in_list(item, [option.value for option in options if isinstance(option, s.Constant)])
-        return s.Or(tuple(self._fit("=", item, option) for option in options))
+            found = in_list(item, [option.value for option in options if isinstance(option, s.Constant)])
+        else:
+            found = s.Or(tuple(self._fit("=", item, option) for option in options))
+        return self._negated(tree, found)
 
     def _on_like(self, tree: "exp.Like") -> s.Scalar:
-        return s.Like(self._text(tree.this), self._text(tree.expression))
+        return self._negated(tree, s.Like(self._text(tree.this), self._text(tree.expression)))
 
     def _on_ilike(self, tree: "exp.ILike") -> s.Scalar:
-        return s.Like(self._text(tree.this), self._text(tree.expression), ignore_case=True)
+        found = s.Like(self._text(tree.this), self._text(tree.expression), ignore_case=True)
+        return self._negated(tree, found)
+
+    def _negated(self, tree: "exp.Expression", found: s.Scalar) -> s.Scalar:
+        return s.Not(found) if tree.args.get("negate") else found
 
     def _text(self, tree: "exp.Expression") -> s.Scalar:
         item = self.translate(tree)
@@ -363,6 +399,20 @@ class _Translator:
             raise self._refuse(tree, f"Function {name!r} does not take {len(args)} arguments.")
         translated = tuple(map(self.translate, args))
         return s.Call(name, translated, function.result([s.type_of(arg) for arg in translated]))
+
+
+def _is_function(tree: "exp.Expression") -> bool:
+    from sqlglot import exp
+
+    return isinstance(tree, exp.Func)
+
+
+def _is_operand(value: Any) -> bool:
+    from sqlglot import exp
+
+    return isinstance(value, exp.Expression) or (
+        isinstance(value, list) and all(isinstance(item, exp.Expression) for item in value)
+    )
 
 
 def _arguments(tree: "exp.Expression") -> list["exp.Expression"]:

@@ -17,7 +17,10 @@ class MissingExtraError(DjflowError):
     def __init__(self, extra: str, command: str, reason: str) -> None:
         self.extra, self.command, self.reason = extra, command, reason
         super().__init__(f"The packages of djflow[{extra}] could not be installed: {reason}.")
-        self.suggest(f"Run it yourself: {command}")
+        self.suggest(
+            f"Run it yourself: {command}",
+            f"Without pip: install djflow[{extra}] with the tool that made this environment.",
+        )
 
 
 def missing_requirements(extra: str) -> list[str]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _NAME: Final = "blobs.png"
-_INCHES: Final = (15, 6.9)
+_INCHES: Final = (15, 6.6)
 _BACKGROUND, _TEXT = "#101218", "#e8e8ee"
 
 
@@ -26,9 +26,12 @@ def draw_choices(folder: Path) -> Path:
 
     figure = Figure(figsize=_INCHES, layout="constrained", facecolor=_BACKGROUND)
     FigureCanvasAgg(figure)
-    choices = Choice().keys()
-    for axes, key in zip(np.atleast_1d(figure.subplots(1, len(choices))), choices, strict=True):
-        _draw(axes, key)
+    shapes = (Image * Choice).proj("width", "height").to_dicts()
+    # Panels of one height, whatever the shapes of the images.
+    ratios = [shape["width"] / shape["height"] for shape in shapes]
+    panels = np.atleast_1d(figure.subplots(1, len(shapes), width_ratios=ratios))
+    for axes, shape in zip(panels, shapes, strict=True):
+        _draw(axes, shape)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / _NAME
     figure.savefig(path, dpi=110)

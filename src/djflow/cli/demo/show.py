@@ -21,8 +21,9 @@ Next, in Python:
     (Detection.Blob & "brightness > 0.9").explain()      # how it is answered
     (Image & {"photo": "hubble"}).fetch1("pixels")       # a lazy Zarr array
 
-The pipeline is written in %s: add a row to
-Detector and run the demo again, and only the new row is computed."""
+Add a row to Detector and run the demo again: only the new row is computed.
+The pipeline is written in
+%s"""
 
 
 def show_demo(output: Path) -> None:

@@ -1,0 +1,32 @@
+"""One row by its key."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Final
+
+from benchmarks.peer import datajoint_times
+from benchmarks.report import Row
+from benchmarks.server import Bench
+from benchmarks.timing import per_call, race
+from benchmarks.trial import filled_trial
+from djflow.engine.compile import compile_plan
+
+CALLS: Final = 300
+
+
+def measure(bench: Bench) -> Iterator[Row]:
+    """Against a prepared statement in psycopg, and against DataJoint."""
+    import psycopg
+
+    trial = filled_trial(bench)
+    key = {"session": 0, "trial": 7}
+    statement = compile_plan((trial & key).logical_plan).statement
+    with closing(bench.connect()) as connection, closing(psycopg.RawCursor(connection)) as cursor:
+
+        def bare() -> None:
+            cursor.execute(statement.sql, (0, 7), prepare=True, binary=True).fetchone()
+
+        ours, prepared = race(per_call(lambda: (trial & key).fetch1(), CALLS), per_call(bare, CALLS))
+    name = "fetch1 by key, one call"
+    yield Row(name, ours / CALLS, "psycopg, prepared", prepared / CALLS)
+    yield datajoint_times(bench, "fetch1", CALLS).row(name, ours / CALLS, "fetch1")
