@@ -104,10 +104,10 @@ class Row:
     @property
     def verdict(self) -> Verdict:
         """Whether the target is met."""
-        if self.measured is None or self.peer is None:
-            return Verdict.SKIPPED
         if self.target is None:
             return Verdict.UNJUDGED
+        if self.measured is None or self.peer is None:
+            return Verdict.SKIPPED
         return Verdict.MET if self.target.met(self.measured, self.peer) else Verdict.MISSED
 
     def cells(self) -> tuple[str, ...]:

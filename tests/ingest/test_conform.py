@@ -124,7 +124,8 @@ def test_rows_are_numbered_through_all_chunks() -> None:
 
 def test_rows_without_any_value_are_refused() -> None:
     all_default = Table(SCAN.name, "", SCAN.columns[2:3])
-    for rows in ([{"depth": None}], pl.DataFrame({"depth": [None]}), [{}]):
+    sources: list[Any] = [[{"depth": None}], pl.DataFrame({"depth": [None]}), [{}]]
+    for rows in sources:
         with pytest.raises(InvalidRowsError, match="no value"):
             batches(rows, all_default)
 

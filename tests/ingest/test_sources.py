@@ -40,7 +40,7 @@ SUBJECT = Table(
 NAMES = SUBJECT.heading.names
 ROWS: list[tuple[Any, ...]] = [(1, "Ada", dt.date(2024, 1, 2), 20.5), (2, "Bo", dt.date(2024, 3, 4), None)]
 DICTS = [dict(zip(NAMES, row, strict=True)) for row in ROWS]
-Record = namedtuple("Record", NAMES)  # noqa: PYI024 - users' namedtuples have no types
+Record = namedtuple("Record", ["subject_id", "name", "dob", "weight"])  # noqa: PYI024 - users' namedtuples have no types
 
 
 def polars_frame() -> pl.DataFrame:

@@ -215,3 +215,11 @@ def test_a_lost_server_connection_recovers_on_the_next_read(lab: Any) -> None:
         )
     assert len(lab.Subject) == 3
     assert lab.Subject.to_polars().equals(before)
+
+
+def test_summaries_match_on_every_shared_attribute_even_if_it_is_not_kept(lab: Any) -> None:
+    sessions = lab.Session.proj("mate")
+    copies = lab.Session.proj("mate", twin="session")
+    with_mates = sessions.aggr(copies.proj("mate", session="twin"), n="count(*)", exclude_nonmatching=True)
+    assert with_mates.heading.names == ("subject", "session", "n")
+    assert with_mates.to_arrays("session").tolist() == [0, 0, 0]  # a null mate matches no mate

@@ -232,9 +232,16 @@ def aggregate(
         expression = parse_expression(text, combined)
         _refuse_bare_columns(expression, source.heading, text)
         summaries.append((computed_attribute(new, expression, combined), expression))
-    chosen = project(source, names, {})
-    _refuse_duplicates([*chosen.heading.names, *named])
-    return Aggregate(chosen, other, tuple(on), tuple(summaries), not exclude_nonmatching)
+    chosen = project(source, names, {}).heading.names
+    _refuse_duplicates([*chosen, *named])
+    matched = project(source, (*names, *(name for name in on if name in source.heading.secondary)), {})
+    plan = Aggregate(matched, other, tuple(on), tuple(summaries), not exclude_nonmatching)
+    return plan if matched.heading.names == chosen else _only(plan, (*chosen, *named))
+
+
+def _only(source: Node, names: tuple[str, ...]) -> Node:
+    columns = ((source.heading[name], s.Column(name, source.heading[name].stored)) for name in names)
+    return Project(source, tuple(columns))
 
 
 def _refuse_bare_columns(expression: s.Scalar, groups: Heading, text: str) -> None:
