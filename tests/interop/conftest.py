@@ -21,7 +21,7 @@ def lab_settings(lab_url: str, interop: Path, tmp_path: Path) -> Settings:
     store = tmp_path / "store"
     shutil.copytree(interop / "store", store)
     parts = conninfo_to_dict(lab_url)
-    server = {key: parts[key] for key in ("host", "user", "password") if key in parts}
+    server = {key: str(value) for key, value in parts.items() if key in ("host", "user", "password")}
     settings = load({"DJFLOW_HOME": str(tmp_path), "DJ_IGNORE_CONFIG_FILE": "true"}, tmp_path)
     return changed(
         settings,
@@ -132,7 +132,7 @@ def lab(lab_database: Database) -> Any:
         def make(self, key: dict[str, Any]) -> None:
             x = (Spec & key).fetch1("x")
             self.insert1({**key, "y": 2 * x, "z": {"a": np.arange(3), "k": key}})
-            self.P.insert([{**key, "i": i, "v": i / 2} for i in range(3)])
+            self.P().insert([{**key, "i": i, "v": i / 2} for i in range(3)])
 
     return SimpleNamespace(
         schema=schema,

@@ -26,14 +26,13 @@ def classes(lab: Any) -> dict[str, Any]:
 
 def catalog_rows(url: str) -> list[tuple[Any, ...]]:
     """Everything that a declaration could have changed."""
+    relations = "(SELECT oid FROM pg_class WHERE relnamespace = 'lab'::regnamespace)"
     statements = (
         "SELECT 'relation', oid::text, relname FROM pg_class WHERE relnamespace = 'lab'::regnamespace",
         "SELECT 'type', oid::text, typname FROM pg_type WHERE typnamespace = 'lab'::regnamespace",
         "SELECT 'constraint', oid::text, conname FROM pg_constraint WHERE connamespace = 'lab'::regnamespace",
-        "SELECT 'comment', objoid::text || '.' || objsubid, description FROM pg_description "
-        "WHERE objoid IN (SELECT oid FROM pg_class WHERE relnamespace = 'lab'::regnamespace)",
-        "SELECT 'column', attrelid::text || '.' || attnum, attname FROM pg_attribute "
-        "WHERE attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'lab'::regnamespace)",
+        f"SELECT objoid::text, objsubid::text, description FROM pg_description WHERE objoid IN {relations}",
+        f"SELECT attrelid::text, attnum::text, attname FROM pg_attribute WHERE attrelid IN {relations}",
         'SELECT table_name, attribute_name, lineage FROM lab."~lineage"',
         "SELECT 'schema', oid::text, nspname FROM pg_namespace WHERE nspname !~ '^pg_'",
     )

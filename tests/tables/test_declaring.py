@@ -175,6 +175,7 @@ def test_parents_are_named_in_many_ways(schema: Schema, schema_name: str) -> Non
         class Reply(dj.Part):
             definition = """
             -> Measured.Tone
+            ---
             -> [nullable] Subject.proj(rival='subject')
             """
 
@@ -613,6 +614,7 @@ def test_what_describe_says_declares_the_same_table(schema: Schema, database: Da
 
     schema.create()
     twin = Schema(f"{schema.database}_twin", connection=database)
+    declared: dict[str, Any] = {}
     try:
         for cls in (Subject, Pair):
             text = cls().describe()
@@ -651,7 +653,7 @@ def test_headings_tell_types_nulls_defaults_and_comments(schema: Schema) -> None
     ("definition", "line", "at"),
     [
         ("subject : int33", "subject : int33", "int33"),
-        ("subject : int32\n---\nname varchar(20)", "name varchar(20)", "varchar"),
+        ("subject : int32\n---\nname varchar(20)", "name varchar(20)", "name"),
         ("Subject : int32", "Subject : int32", "Subject"),
         ("subject : int32\n---\n-> ", "->", ""),
     ],

@@ -121,5 +121,16 @@ def _constant(text: str) -> str | None:
 
 def _stored(declared: DataType, physical: StoredType) -> StoredType | None:
     if isinstance(declared, CodecType):
-        return _CODEC_STORAGE.get(sql_type(physical)) if isinstance(physical, NativeType) else None
+        return _codec_storage(physical)
     return declared if fits(declared, physical) else None
+
+
+def _codec_storage(physical: StoredType) -> StoredType | None:
+    """What a codec's values are stored as: any core type, by its PostgreSQL name."""
+    if not isinstance(physical, NativeType):
+        return None
+    try:
+        stored = _CODEC_STORAGE.get(physical.sql) or parse_type(physical.sql)
+    except DefinitionError:
+        return None
+    return None if isinstance(stored, CodecType) else stored

@@ -4,11 +4,13 @@ psycopg owns transactions, control and writes; ADBC does bulk reads. Both open w
 needed. Connections belong to a thread and to a process: a forked child opens its own.
 """
 
+import atexit
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from weakref import WeakSet
 
 import pyarrow as pa
 
@@ -26,6 +28,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _STREAM_BYTES: Final = 1 << 20
+_open_sessions: Final["WeakSet[Session]"] = WeakSet()
+
+
+@atexit.register
+def _close_sessions() -> None:
+    for session in list(_open_sessions):
+        session.close()
+
 
 
 class Session:
@@ -36,13 +46,14 @@ class Session:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._abandoned: list[object] = []
         self._reset()
 
     def _reset(self) -> None:
         self._process = os.getpid()
         self._lock = threading.RLock()
         self._thread = threading.local()
-        self._every: list[psycopg.Connection[Any]] = []
+        self._every: list[tuple[threading.Thread, psycopg.Connection[Any]]] = []
         self._pool: AdbcPool | None = None
         self._embedded: EmbeddedServer | None = None
 
@@ -77,7 +88,7 @@ class Session:
         """The psycopg connection of the calling thread, in autocommit mode outside `transaction()`."""
         self._after_fork()
         connection: psycopg.Connection[Any] | None = getattr(self._thread, "connection", None)
-        if connection is None or connection.closed:
+        if connection is None or _has_ended(connection):
             if connection is not None and self.in_transaction:
                 raise LostConnectionError("The connection broke inside a transaction; it was rolled back.")
             connection = self._connect()
@@ -93,15 +104,22 @@ class Session:
             raise translate(
                 error, server=self.settings.database.describe()
             ) from None  # it can quote the password
-        with self._lock:
-            self._every = [known for known in self._every if not known.closed]
-            self._every.append(connection)
+        self._keep(connection)
         return connection
+
+    def _keep(self, connection: "psycopg.Connection[Any]") -> None:
+        """Remember a connection, and close those of threads that have ended."""
+        with self._lock:
+            for thread, known in self._every:
+                if not thread.is_alive():
+                    known.close()
+            self._every = [(thread, known) for thread, known in self._every if not known.closed]
+            self._every.append((threading.current_thread(), connection))
 
     def _after_fork(self) -> None:
         if self._process != os.getpid():
             # The parent still uses these sockets: they are forgotten, not closed.
-            self._abandoned = (self._thread, self._every, self._pool, self._embedded)
+            self._abandoned.append((self._thread, self._every, self._pool, self._embedded))
             self._reset()
 
     # transactions
@@ -117,7 +135,7 @@ class Session:
         import psycopg
 
         connection = self.connection
-        outer: list[Callable[[], object]] = getattr(self._thread, "undo", [])
+        outer: list[Callable[[], object]] = self._thread.undo if self.in_transaction else []
         undo: list[Callable[[], object]] = []
         self._thread.undo = undo
         self._thread.depth = getattr(self._thread, "depth", 0) + 1
@@ -205,9 +223,9 @@ class Session:
         try:
             return action()
         except LostConnectionError:
-            if self.in_transaction:
+            if self.in_transaction or not self.settings.database.reconnect:
                 raise
-            self.connection.close()
+            self._thread.connection.close()
             return action()
 
     def close(self) -> None:
@@ -216,7 +234,7 @@ class Session:
         with self._lock:
             if self._pool is not None:
                 self._pool.close()
-            for connection in self._every:
+            for _, connection in self._every:
                 connection.close()
             if self._embedded is not None:
                 self._embedded.release()
@@ -227,3 +245,15 @@ class Session:
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
+
+
+def _has_ended(connection: "psycopg.Connection[Any]") -> bool:
+    """Whether a connection is closed, by this side or, while it was idle, by the server."""
+    import psycopg
+
+    if connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
+        try:
+            connection.pgconn.consume_input()  # waits for nothing
+        except psycopg.OperationalError:
+            connection.close()
+    return connection.closed

@@ -2,12 +2,13 @@
 
 import sys
 from collections.abc import Mapping
-from threading import RLock
+from contextlib import nullcontext, suppress
+from threading import get_ident
 from typing import Any, TypeVar
 
 from djflow.backend.introspect import introspect
 from djflow.definition import bind, parse
-from djflow.errors import DefinitionError, DjflowError
+from djflow.errors import AccessError, DefinitionError, DjflowError
 from djflow.model.catalog import Catalog
 from djflow.model.names import MAX_IDENTIFIER, TableName, Tier, table_name
 from djflow.model.table import Table as TableModel
@@ -58,8 +59,7 @@ class Schema:
         self._waiting: list[tuple[type[Table], dict[str, Any]]] = []
         self._classes: dict[str, type[Table]] = {}
         self._undeclared: list[type[Table]] = []
-        self._activating = False
-        self._lock = RLock()
+        self._creating: set[int] = set()  # the threads that do
         self._catalog = Catalog()
         if schema_name is not None:
             self._take_name(schema_name)
@@ -200,43 +200,42 @@ class Schema:
 
     def create(self) -> None:
         """Create the schema and those declared tables that do not exist yet, and insert lookup contents."""
-        with self._lock:  # another thread that needs the tables waits until they are there
-            if self._activating:
-                return
-            self._activating = True
-            try:
-                self._create()
-            finally:
-                self._activating = False
+        thread = get_ident()
+        if thread in self._creating:
+            return
+        self._creating.add(thread)
+        try:
+            self._create()
+        finally:
+            self._creating.discard(thread)
 
     def _ensure(self) -> None:
-        if self._undeclared or self._activating:
+        if self._undeclared:
             self.create()
 
     def _create(self) -> None:
-        pending, self._undeclared = self._undeclared, []
+        # Several threads may come here at once. None waits for another: the server puts them in order,
+        # and would notice if they wait for each other.
+        pending = tuple(self._undeclared)
         models = [cls.__djflow_table__ for cls in pending if cls.__djflow_table__ is not None]
-        try:
-            self.connection.ensure_schemas(
-                {fk.parent.schema for model in models for fk in model.foreign_keys}
-            )
-            catalog, _ = declare(
-                self.connection.session,
-                self.database,
-                models,
-                create_schemas=self._create_schema,
-                create_tables=self._may_create_tables,
-            )
-        except BaseException:
-            self._undeclared = pending + self._undeclared
-            raise
-        self._catalog = catalog
+        self.connection.ensure_schemas({fk.parent.schema for model in models for fk in model.foreign_keys})
+        session = self.connection.session
+        self._catalog, created = declare(
+            session,
+            self.database,
+            models,
+            create_schemas=self._create_schema,
+            create_tables=self._may_create_tables,
+        )
         for cls in pending:
             assert cls.__djflow_table__ is not None  # noqa: S101 - bound when decorated
-            cls.__djflow_table__ = catalog[cls.__djflow_table__.name]
+            cls.__djflow_table__ = self._catalog[cls.__djflow_table__.name]
         if self._may_create_tables:
             for cls in pending:
-                _insert_contents(cls)
+                _insert_contents(cls, is_new=cls.__djflow_table__.name in created)
+        self._undeclared = [cls for cls in self._undeclared if cls not in pending]
+        if session.in_transaction:
+            session.after_rollback(lambda: self._undeclared.extend(pending))
 
     @property
     def _may_create_tables(self) -> bool:
@@ -283,10 +282,12 @@ def _parts(master: type[Table]) -> list[type[Part]]:
     return [value for value in nested if isinstance(value, type) and issubclass(value, Part)]
 
 
-def _insert_contents(cls: type[Table]) -> None:
+def _insert_contents(cls: type[Table], *, is_new: bool) -> None:
     contents = getattr(cls(), "contents", ())
-    if contents:
-        cls().insert(contents, skip_duplicates=True)
+    # Whoever may only read a table finds the rows that its owner inserted.
+    with nullcontext() if is_new else suppress(AccessError):
+        if contents:
+            cls().insert(contents, skip_duplicates=True)
 
 
 def _asks(prompt: bool | None, *, safe: bool) -> bool:  # noqa: FBT001 - as given by the user
