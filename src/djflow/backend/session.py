@@ -48,6 +48,7 @@ class Session:
         self.settings = settings
         self._abandoned: list[object] = []
         self._reset()
+        _open_sessions.add(self)
 
     def _reset(self) -> None:
         self._process = os.getpid()

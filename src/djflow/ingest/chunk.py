@@ -1,6 +1,6 @@
 """A bounded piece of a source, held by column."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -30,6 +30,23 @@ class Chunk:
     rows: int
     first_row: int = 0
     from_rows: bool = False
+
+
+def cut(chunk: Chunk, rows: int) -> Iterator[Chunk]:
+    """The chunk in pieces, none of which crosses a multiple of `rows` in the source.
+
+    >>> [piece.columns for piece in cut(Chunk({"x": [3, 4, 5]}, rows=3, first_row=3), 2)]
+    [{'x': [3]}, {'x': [4, 5]}]
+    """
+    if not chunk.rows:
+        yield chunk
+    start = 0
+    while start < chunk.rows:
+        first = chunk.first_row + start
+        stop = min(chunk.rows, start + rows - first % rows)
+        columns = {name: column[start:stop] for name, column in chunk.columns.items()}
+        yield Chunk(columns, stop - start, first, chunk.from_rows)
+        start = stop
 
 
 def frame_rows(heading: Heading) -> int:

@@ -232,7 +232,7 @@ class Schema:
             cls.__djflow_table__ = self._catalog[cls.__djflow_table__.name]
         if self._may_create_tables:
             for cls in pending:
-                _insert_contents(cls, is_new=cls.__djflow_table__.name in created)
+                _insert_contents(cls, is_new=cls().table_model.name in created)
         self._undeclared = [cls for cls in self._undeclared if cls not in pending]
         if session.in_transaction:
             session.after_rollback(lambda: self._undeclared.extend(pending))

@@ -4,15 +4,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any, Final
 
 import pyarrow as pa
 
+from djflow.backend.session import Session
 from djflow.backend.wire import copy_format, encode_copy
 from djflow.engine.compile import compile_plan
 from djflow.errors import DjflowError, MissingAttributeError, StorageError, UnknownAttributeError
-from djflow.ingest.prepare import prepare
+from djflow.ingest.prepare import prepare, prepare_runs
 from djflow.model.names import TableName
 from djflow.model.table import Attribute, Table
 from djflow.model.types import CodecType
@@ -33,6 +33,10 @@ class InsertOptions:
     on_duplicate: OnDuplicate = OnDuplicate.FAIL
     ignore_extra_fields: bool = False
     chunk_size: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.chunk_size is not None and self.chunk_size < 1:
+            raise DjflowError(f"chunk_size is one row or more, not {self.chunk_size}.")
 
 
 def on_duplicate(*, replace: bool, skip: bool) -> OnDuplicate:
@@ -76,23 +80,24 @@ def insert(table: Table, source: Any, database: Database, options: InsertOptions
     if isinstance(source, HasPlan):
         _insert_query(table, source, database, options)
         return
-    batches = _batches(table, source, database, options)
-    if options.chunk_size is None:
-        _insert_batches(table, batches, database, options.on_duplicate)
-        return
-    for chunk in _in_chunks(batches, options.chunk_size):
-        _insert_batches(table, iter(chunk), database, options.on_duplicate)
+    for run in _runs(table, source, database, options):
+        _insert_batches(table, run, database, options.on_duplicate)
 
 
-def _batches(
+def _runs(
     table: Table, source: Any, database: Database, options: InsertOptions
-) -> Iterator[pa.RecordBatch]:
+) -> Iterable[Iterator[pa.RecordBatch]]:
+    """The batches of a source, apart by what commits together; converted when asked for."""
+
     def encode(
         attribute: Attribute, values: Any, first_row: int, key_rows: Sequence[Mapping[str, Any]]
     ) -> pa.Array:
         return _encode(table, database, attribute, values, first_row, key_rows)
 
-    return prepare(source, table, ignore_extra_fields=options.ignore_extra_fields, encode=encode)
+    extra = options.ignore_extra_fields
+    if options.chunk_size is None:
+        return [prepare(source, table, ignore_extra_fields=extra, encode=encode)]
+    return prepare_runs(source, table, options.chunk_size, ignore_extra_fields=extra, encode=encode)
 
 
 def _encode(
@@ -124,39 +129,26 @@ def _insert_batches(
 ) -> None:
     session = database.session
     with session.transaction():
-        for names, run in groupby(batches, key=lambda batch: tuple(batch.schema.names)):
-            attributes = [_column(table, name) for name in names]
-            payload, form = encode_copy(run, attributes), copy_format(attributes)
-            if policy is OnDuplicate.FAIL:
-                session.copy(sql.copy_into(table.name, names, form), payload)
-            else:
-                session.execute(sql.create_staging(table.name))
-                session.copy(sql.copy_into_staging(names, form), payload)
-                session.execute(sql.merge_staging(table, names, policy))
-                session.execute(sql.drop_staging())
+        # A COPY for each batch: between them the source may itself use the connection.
+        for batch in batches:
+            _insert_batch(table, batch, session, policy)
+
+
+def _insert_batch(table: Table, batch: pa.RecordBatch, session: Session, policy: OnDuplicate) -> None:
+    names = tuple(batch.schema.names)
+    attributes = [_column(table, name) for name in names]
+    payload, form = encode_copy([batch], attributes), copy_format(attributes)
+    if policy is OnDuplicate.FAIL:
+        session.copy(sql.copy_into(table.name, names, form), payload)
+    else:
+        session.execute(sql.create_staging(table.name))
+        session.copy(sql.copy_into_staging(names, form), payload)
+        session.execute(sql.merge_staging(table, names, policy))
+        session.execute(sql.drop_staging())
 
 
 def _column(table: Table, name: str) -> Attribute:
     return next(a for a in table.columns if a.name == name)
-
-
-def _in_chunks(batches: Iterable[pa.RecordBatch], size: int) -> Iterator[list[pa.RecordBatch]]:
-    if size < 1:
-        raise DjflowError(f"chunk_size is one row or more, not {size}.")
-    chunk: list[pa.RecordBatch] = []
-    room = size
-    for batch in batches:
-        start = 0
-        while start < batch.num_rows:
-            piece = batch.slice(start, room)
-            chunk.append(piece)
-            start += piece.num_rows
-            room -= piece.num_rows
-            if room == 0:
-                yield chunk
-                chunk, room = [], size
-    if chunk:
-        yield chunk
 
 
 def _insert_query(table: Table, source: HasPlan, database: Database, options: InsertOptions) -> None:
