@@ -174,6 +174,7 @@ def test_parents_are_named_in_many_ways(schema: Schema, schema_name: str) -> Non
 
         class Reply(dj.Part):
             definition = """
+            -> master
             -> Measured.Tone
             ---
             -> [nullable] Subject.proj(rival='subject')
@@ -618,7 +619,8 @@ def test_what_describe_says_declares_the_same_table(schema: Schema, database: Da
     try:
         for cls in (Subject, Pair):
             text = cls().describe()
-            again: Any = twin(type(cls.__name__, (dj.Manual,), {"definition": text}))
+            made: Any = type(cls.__name__, (dj.Manual,), {"definition": text})
+            declared[cls.__name__] = again = twin(made, context=declared)
             assert again().describe() == text
             assert again().heading.names == cls().heading.names
             assert [str(a.type) for a in again().heading] == [str(a.type) for a in cls().heading]

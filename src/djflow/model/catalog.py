@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-
-import networkx as nx
+from typing import TYPE_CHECKING
 
 from djflow.errors import DefinitionError, MissingTableError, did_you_mean
 from djflow.model.names import TableName
 from djflow.model.table import Table
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Catalog:
 
 def dependency_graph(tables: Iterable[Table]) -> "nx.DiGraph[TableName]":
     """The foreign keys of tables as a graph, parent to child; self-references are left out."""
+    import networkx as nx
+
     graph: nx.DiGraph[TableName] = nx.DiGraph()
     for table in tables:
         graph.add_node(table.name)
@@ -56,6 +60,8 @@ def dependency_graph(tables: Iterable[Table]) -> "nx.DiGraph[TableName]":
 
 def topological_order(tables: Iterable[Table]) -> list[TableName]:
     """Names of the tables, each after all that it depends on; ties by name."""
+    import networkx as nx
+
     tables = tuple(tables)
     names = {table.name for table in tables}
     graph = dependency_graph(tables)

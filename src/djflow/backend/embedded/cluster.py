@@ -30,16 +30,18 @@ def create_cluster(
                 f"{layout.data} is not a PostgreSQL data folder. Move it away, or choose another home."
             )
         return
-    shutil.rmtree(layout.staging, ignore_errors=True)
+    for leftover in layout.abandoned():
+        shutil.rmtree(leftover, ignore_errors=True)
+    staging = layout.new_staging()
     options = [*initdb_options(binaries.major, settings), *endpoint.initdb_options()]
-    command = [str(binaries.program("initdb")), *options, "-D", layout.staging.name]
+    command = [str(binaries.program("initdb")), *options, "-D", staging.name]
     done = run(account, command, cwd=layout.folder)
     if done.code != 0:
-        shutil.rmtree(layout.staging, ignore_errors=True)
+        shutil.rmtree(staging, ignore_errors=True)
         raise server_failure(f"A cluster could not be made in {layout.folder}: initdb failed.", done.output)
-    with (layout.staging / "postgresql.conf").open("a") as file:
+    with (staging / "postgresql.conf").open("a") as file:
         file.write(f"\ninclude = '{_INCLUDED}'\n")
-    layout.staging.rename(layout.data)
+    staging.rename(layout.data)
 
 
 def initdb_options(major: int, settings: Mapping[str, str]) -> list[str]:

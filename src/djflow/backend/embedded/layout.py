@@ -1,5 +1,6 @@
 """Where one cluster keeps its files."""
 
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +9,8 @@ from pathlib import Path
 class Layout:
     """The files of one cluster; `folder` is absolute.
 
-    >>> Layout(Path("/home/ada/.djflow/pg18")).staging.name
-    'data.init'
+    >>> Layout(Path("/home/ada/.djflow/pg18")).data.name
+    'data'
     """
 
     folder: Path
@@ -19,10 +20,16 @@ class Layout:
         """PostgreSQL's data folder; it exists only complete."""
         return self.folder / "data"
 
-    @property
-    def staging(self) -> Path:
-        """Where `initdb` works; renamed to `data` when it has succeeded."""
-        return self.folder / "data.init"
+    def new_staging(self) -> Path:
+        """Where an `initdb` works; renamed to `data` when it has succeeded.
+
+        Each attempt has a folder of its own: the processes of a killed one may still write to theirs.
+        """
+        return self.folder / f"data.init-{secrets.token_hex(4)}"
+
+    def abandoned(self) -> list[Path]:
+        """What interrupted attempts left behind."""
+        return list(self.folder.glob("data.init*"))
 
     @property
     def start_lock(self) -> Path:
