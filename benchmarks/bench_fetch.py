@@ -22,13 +22,13 @@ def measure(bench: Bench) -> Iterator[Row]:
 
     trial = filled_trial(bench)
     sql = compile_plan(trial().logical_plan).statement.sql
-    with closing(dbapi.connect(bench.url, autocommit=True)) as connection, closing(connection.cursor()) as cursor:
+    with closing(dbapi.connect(bench.url, autocommit=True)) as driver, closing(driver.cursor()) as cursor:
 
         def bare() -> "pl.DataFrame | pl.Series":
             cursor.execute(sql)
             return pl.from_arrow(cursor.fetch_arrow_table())
 
-        ours, adbc = race(lambda: trial().to_polars(), bare)
+        ours, adbc = race(trial().to_polars, bare)
     name = "fetch a table to Polars"
     yield Row(name, ours, "bare ADBC", adbc, AtMost(1.1))
     yield datajoint_times(bench, "fetch").row(name, ours, "to_polars", FasterBy(25))

@@ -26,6 +26,8 @@ BATCH_ROWS: Final = 65_536
 
 
 class Sample(dj.Manual):
+    """The table that all sides fill."""
+
     definition = tables.SAMPLE
 
 
@@ -33,8 +35,9 @@ def measure(bench: Bench) -> Iterator[Row]:
     """Against COPY of what pgpq encodes in the same loop, COPY of bytes that lie ready, and DataJoint."""
     bench.schema(Sample)
     frame = tables.samples(scaled(ROWS))
-    Sample.insert(frame[:10])
-    table = Sample.full_table_name
+    Sample().insert(frame[:10])
+    table = Sample().full_table_name
+    statement = f"COPY {table} FROM STDIN (FORMAT binary)"
     ready = list(encoded(frame))
 
     def empty() -> None:
@@ -44,12 +47,12 @@ def measure(bench: Bench) -> Iterator[Row]:
     with closing(bench.connect()) as connection:
 
         def copy(payload: "Iterable[bytes]") -> None:
-            with connection.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN (FORMAT binary)") as sink:
+            with connection.cursor() as cursor, cursor.copy(statement) as sink:
                 for piece in payload:
                     sink.write(piece)
 
         ours, encoding, bare = race(
-            lambda: Sample.insert(frame), lambda: copy(encoded(frame)), lambda: copy(ready), prepare=empty
+            lambda: Sample().insert(frame), lambda: copy(encoded(frame)), lambda: copy(ready), prepare=empty
         )
     empty()
     name = "insert a frame"

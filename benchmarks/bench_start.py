@@ -41,7 +41,7 @@ def measure(_bench: Bench) -> Iterator[Row]:
             wait_until_stopped(server)
     for _ in range(REPEATS):
         with tempfile.TemporaryDirectory(prefix="djflow-bench-", ignore_cleanup_errors=True) as folder:
-            script.append(clocked(lambda: run_script(folder)))  # noqa: B023 - called at once
+            script.append(clocked(lambda: run_script(folder)))
             stop(Path(folder))
     yield limit("embedded server, cold, to a row", median(cold), 3)
     yield limit("embedded server, warm, to a row", median(warm), 0.5)

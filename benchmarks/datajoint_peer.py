@@ -18,21 +18,26 @@ Times = dict[str, float]
 
 def fetch(schema: Any) -> Times:
     """All rows of the table of trials as a Polars frame."""
-    trial = _trial(schema)
+    trial = _manual(schema, "Trial", tables.TRIAL)
     trial().to_polars(limit=10)
-    return {"to_polars": seconds(lambda: trial().to_polars())}
+    return {"to_polars": seconds(trial().to_polars)}
 
 
 def restrict(schema: Any, rows: int, count: int) -> Times:
     """The rows of some keys, held in a list of dicts."""
-    trial, keys = _trial(schema), tables.some_keys(rows, count).to_dicts()
+    trial = _manual(schema, "Trial", tables.TRIAL)
+    keys = tables.some_keys(rows, count).to_dicts()
+
+    def restricted() -> object:
+        return (trial & keys).to_polars()
+
     (trial & keys[:10]).to_polars()
-    return {"restrict": seconds(lambda: (trial & keys).to_polars())}
+    return {"restrict": seconds(restricted)}
 
 
 def fetch1(schema: Any, calls: int) -> Times:
     """One row by its key."""
-    trial = _trial(schema)
+    trial = _manual(schema, "Trial", tables.TRIAL)
 
     def one() -> object:
         return (trial & {"session": 0, "trial": 7}).fetch1()
@@ -42,61 +47,42 @@ def fetch1(schema: Any, calls: int) -> Times:
 
 
 def insert(schema: Any, rows: int) -> Times:
-    """Rows from a Polars frame, the time of one row; and one row at a time."""
-
-    class PeerSample(dj.Manual):
-        definition = tables.SAMPLE
-
-    schema(PeerSample)
+    """Rows from a Polars frame; the time of one row."""
+    sample = _manual(schema, "PeerSample", tables.SAMPLE)
     frame = tables.samples(rows)
-    PeerSample.insert(frame[:10])
-    PeerSample().delete_quick()
-    return {"insert": seconds(lambda: PeerSample.insert(frame)) / rows}
+    sample.insert(frame[:10])
+    sample().delete_quick()
+    return {"insert": seconds(lambda: sample.insert(frame)) / rows}
 
 
 def populate(schema: Any, keys: int) -> Times:
-    """A table with one trivial row for each key."""
+    """A table with one trivial row for each key; the time of one key."""
 
-    class PeerSource(dj.Manual):
-        definition = tables.SOURCE
+    def make(self: Any, key: Mapping[str, Any]) -> None:
+        self.insert1({**key, "twice": 2 * key["number"]})
 
-    class PeerResult(dj.Computed):
-        definition = tables.RESULT.format(source="PeerSource")
-
-        def make(self, key: Mapping[str, Any]) -> None:
-            self.insert1({**key, "twice": 2 * key["number"]})
-
-    schema(PeerSource, context=locals())
-    schema(PeerResult, context=locals())
-    PeerSource.insert([{"number": number} for number in range(keys)])
-    PeerResult.populate(max_calls=10)
-    PeerResult().delete_quick()
-    return {"populate": seconds(PeerResult.populate) / keys}
+    source = _manual(schema, "PeerSource", tables.SOURCE)
+    body = {"definition": tables.RESULT.format(source="PeerSource"), "make": make}
+    result = schema(type("PeerResult", (dj.Computed,), body), context={"PeerSource": source})
+    source.insert([{"number": number} for number in range(keys)])
+    result.populate(max_calls=10)
+    result().delete_quick()
+    return {"populate": seconds(result.populate) / keys}
 
 
 def blobs(schema: Any) -> Times:
-    """All arrays of a table of blobs."""
-
-    class Counts(dj.Manual):
-        definition = tables.TRACE
-
-    class Noise(dj.Manual):
-        definition = tables.TRACE
-
-    schema(Counts)
-    schema(Noise)
-    Counts().to_arrays("voltage", limit=2)
+    """All arrays of two tables of blobs."""
+    counts, noise = (_manual(schema, name, tables.TRACE) for name in ("Counts", "Noise"))
+    counts().to_arrays("voltage", limit=2)
     return {
-        "compressed": seconds(lambda: Counts().to_arrays("voltage")),
-        "plain": seconds(lambda: Noise().to_arrays("voltage")),
+        "compressed": seconds(lambda: counts().to_arrays("voltage")),
+        "plain": seconds(lambda: noise().to_arrays("voltage")),
     }
 
 
-def _trial(schema: Any) -> Any:
-    class Trial(dj.Manual):
-        definition = tables.TRIAL
-
-    return schema(Trial)
+def _manual(schema: Any, name: str, definition: str) -> Any:
+    """A class of the schema's table of this name, which djflow may have made."""
+    return schema(type(name, (dj.Manual,), {"definition": definition}))
 
 
 TASKS: Final[Mapping[str, Callable[..., Times]]] = {

@@ -22,10 +22,10 @@ def main(home: str, rows: str) -> None:
         definition = tables.SAMPLE
 
     frame = tables.samples(int(rows)).rechunk()
-    MemorySample.insert(frame[:10])
+    MemorySample().insert(frame[:10])
     reset_peak_memory()
     before = memory("VmRSS")
-    MemorySample.insert(frame[10:])
+    MemorySample().insert(frame[10:])
     growth = memory("VmHWM") - before
     database.close()
     print(json.dumps({"frame": frame.estimated_size(), "growth": growth}))

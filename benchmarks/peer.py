@@ -21,7 +21,9 @@ class DataJointTimes:
     seconds: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
 
-    def row(self, name: str, measured: float, key: str, target: Target | None = None, *, note: str = "") -> Row:
+    def row(
+        self, name: str, measured: float, key: str, target: Target | None = None, *, note: str = ""
+    ) -> Row:
         """A measured time beside the one of this name, or a row that tells why there is none."""
         if self.reason:
             return Row(name, measured, self.reason, None, target)

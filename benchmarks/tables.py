@@ -1,6 +1,6 @@
 """The definitions that djflow and DataJoint both declare, and the rows that go into them."""
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,14 +53,16 @@ def trials(rows: int) -> "pl.DataFrame":
     import polars as pl
 
     random, number = np.random.default_rng(1), np.arange(rows)
-    return pl.DataFrame({
-        "session": (number // TRIALS_OF_SESSION).astype(np.int32),
-        "trial": (number % TRIALS_OF_SESSION).astype(np.int32),
-        "speed": random.normal(size=rows),
-        "angle": random.normal(size=rows).astype(np.float32),
-        "block": random.integers(0, 100, rows).astype(np.int16),
-        "rewarded": random.integers(0, 2, rows).astype(bool),
-    }).with_columns(site=_site(pl.col("block")), started=_moment(pl.int_range(pl.len())))
+    return pl.DataFrame(
+        {
+            "session": (number // TRIALS_OF_SESSION).astype(np.int32),
+            "trial": (number % TRIALS_OF_SESSION).astype(np.int32),
+            "speed": random.normal(size=rows),
+            "angle": random.normal(size=rows).astype(np.float32),
+            "block": random.integers(0, 100, rows).astype(np.int16),
+            "rewarded": random.integers(0, 2, rows).astype(bool),
+        }
+    ).with_columns(site=_site(pl.col("block")), started=_moment(pl.int_range(pl.len())))
 
 
 def some_keys(rows: int, count: int) -> "pl.DataFrame":
@@ -77,12 +79,14 @@ def samples(rows: int) -> "pl.DataFrame":
     import polars as pl
 
     random = np.random.default_rng(2)
-    return pl.DataFrame({
-        "sample": np.arange(rows),
-        "channel": random.integers(0, 384, rows).astype(np.int32),
-        "voltage": random.normal(size=rows),
-        "accepted": random.integers(0, 2, rows).astype(bool),
-    }).with_columns(label=_site(pl.col("channel")), taken=_moment(pl.col("sample")))
+    return pl.DataFrame(
+        {
+            "sample": np.arange(rows),
+            "channel": random.integers(0, 384, rows).astype(np.int32),
+            "voltage": random.normal(size=rows),
+            "accepted": random.integers(0, 2, rows).astype(bool),
+        }
+    ).with_columns(label=_site(pl.col("channel")), taken=_moment(pl.col("sample")))
 
 
 def _site(number: "pl.Expr") -> "pl.Expr":
@@ -97,14 +101,14 @@ def _moment(number: "pl.Expr") -> "pl.Expr":
     return (pl.datetime(2024, 1, 1) + number * pl.duration(milliseconds=40)).cast(pl.Datetime("us"))
 
 
-def counts(rows: int, length: int) -> "np.ndarray":
+def counts(rows: int, length: int) -> "np.ndarray[Any, Any]":
     """Traces that compress well: small whole numbers as float64."""
     import numpy as np
 
     return np.random.default_rng(3).integers(0, 20, size=(rows, length)).astype(np.float64)
 
 
-def noise(rows: int, length: int) -> "np.ndarray":
+def noise(rows: int, length: int) -> "np.ndarray[Any, Any]":
     """Traces that do not compress, and are stored as they are."""
     import numpy as np
 

@@ -18,6 +18,6 @@ def filled_trial(bench: Bench) -> type[dj.Manual]:
 
     bench.schema(Trial)
     if not Trial():
-        Trial.insert(tables.trials(scaled(ROWS)))
-        bench.run(f"VACUUM ANALYZE {Trial.full_table_name}")  # else it would run during the clock
+        Trial().insert(tables.trials(scaled(ROWS)))
+        bench.run(f"VACUUM ANALYZE {Trial().full_table_name}")  # else it would run during the clock
     return Trial

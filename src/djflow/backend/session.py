@@ -128,6 +128,7 @@ class Session:
     @property
     def in_transaction(self) -> bool:
         """Whether this thread is inside `transaction()`."""
+        self._after_fork()
         return getattr(self._thread, "depth", 0) > 0
 
     @contextmanager
@@ -254,7 +255,8 @@ def _has_ended(connection: "psycopg.Connection[Any]") -> bool:
 
     if connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
         try:
-            connection.pgconn.consume_input()  # waits for nothing
+            for _ in range(2):  # the server's farewell, then the end behind it; neither is waited for
+                connection.pgconn.consume_input()
         except psycopg.OperationalError:
             connection.close()
     return connection.closed

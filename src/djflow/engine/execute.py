@@ -33,7 +33,9 @@ def _carried_batches(
     session: Session, statement: Statement, *, small: bool, streaming: bool
 ) -> Iterator[pa.RecordBatch]:
     if small or session.in_transaction:
-        schema = pa.schema([pa.field(a.name, carried_type(a.stored)) for a in statement.heading])
+        fields = [pa.field(a.name, carried_type(a.stored)) for a in statement.heading]
+        # Rows without attributes still count: SELECT has one column all the same.
+        schema = pa.schema(fields or [pa.field("_row", pa.bool_())])
         return session.read_small(statement.sql, statement.parameters, schema)
     return session.read_bulk(statement.sql, statement.parameters, streaming=streaming)
 

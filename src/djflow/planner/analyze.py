@@ -20,7 +20,8 @@ def homologous(left: Heading, right: Heading, *, semantic_check: bool = True) ->
     """The attributes on which two relations match: same name and same lineage.
 
     Raises `SemanticMatchError` for a shared name of different or unknown origin,
-    unless `semantic_check` is False: then names alone decide.
+    unless `semantic_check` is False: then names alone decide. Raises `QueryError` where the types
+    of two namesakes do not compare.
     """
     shared = tuple(name for name in left.names if name in right)
     if semantic_check:
@@ -28,6 +29,12 @@ def homologous(left: Heading, right: Heading, *, semantic_check: bool = True) ->
             origin, other = left[name].lineage, right[name].lineage
             if origin is None or origin != other:
                 raise SemanticMatchError(name, origin, other)
+    for name in shared:
+        types = left[name].stored, right[name].stored
+        if s.family(types[0]) != s.family(types[1]):
+            raise QueryError(
+                f"Cannot match on attribute {name!r}: {types[0]} and {types[1]} do not compare. Rename one."
+            )
     return shared
 
 
@@ -234,7 +241,8 @@ def aggregate(
         summaries.append((computed_attribute(new, expression, combined), expression))
     chosen = project(source, names, {}).heading.names
     _refuse_duplicates([*chosen, *named])
-    matched = project(source, (*names, *(name for name in on if name in source.heading.secondary)), {})
+    read = frozenset(on).union(*(s.columns_of(expression) for _, expression in summaries))
+    matched = project(source, (*names, *(name for name in source.heading.secondary if name in read)), {})
     plan = Aggregate(matched, other, tuple(on), tuple(summaries), not exclude_nonmatching)
     return plan if matched.heading.names == chosen else _only(plan, (*chosen, *named))
 

@@ -27,9 +27,9 @@ from djflow.planner.nodes import (
     SemiJoin,
     Top,
 )
-from djflow.planner.parameters import Parameter, Parameters, cast_name
+from djflow.planner.parameters import Parameter, Parameters, cast_name, placeholders, renumber
 from djflow.sql.identifiers import qualified, quote
-from djflow.sql.select import Select, print_pretty, print_select
+from djflow.sql.select import Select, map_fragments, print_pretty, print_select
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def lower_rows(plan: Node) -> Statement:
     lowering = _Lowering()
     query = lowering.lower(plan)
     columns = tuple((carried_fragment(query.columns[a.name], a.stored), a.name) for a in plan.heading)
-    return Statement(_select(query, columns), tuple(lowering.params.values), plan.heading)
+    return _statement(_select(query, columns), lowering.params, plan.heading)
 
 
 def lower_insert(plan: Node, names: tuple[str, ...]) -> Statement:
@@ -82,7 +82,7 @@ def lower_insert(plan: Node, names: tuple[str, ...]) -> Statement:
     lowering = _Lowering()
     query = lowering.lower(plan)
     columns = tuple((query.columns[name], name) for name in names)
-    return Statement(_select(query, columns), tuple(lowering.params.values), plan.heading.select(names))
+    return _statement(_select(query, columns), lowering.params, plan.heading.select(names))
 
 
 def lower_count(plan: Node) -> Statement:
@@ -91,7 +91,7 @@ def lower_count(plan: Node) -> Statement:
     query = lowering.lower(plan)
     if query.is_closed:
         query = _Query({}, f"({print_select(_select(query, (('1', 'n'),)))}) AS counted")
-    return Statement(_select(query, (("count(*)", "n"),)), tuple(lowering.params.values), Heading(()))
+    return _statement(_select(query, (("count(*)", "n"),)), lowering.params, Heading(()))
 
 
 def lower_exists(plan: Node) -> Statement:
@@ -99,9 +99,16 @@ def lower_exists(plan: Node) -> Statement:
     lowering = _Lowering()
     query = lowering.lower(plan)
     inner = _select(query, (("1", "n"),))
-    return Statement(
-        Select(((f"EXISTS ({print_select(inner)})", "found"),)), tuple(lowering.params.values), Heading(())
-    )
+    found = Select(((f"EXISTS ({print_select(inner)})", "found"),))
+    return _statement(found, lowering.params, Heading(()))
+
+
+def _statement(select: Select, params: Parameters, heading: Heading) -> Statement:
+    """The statement with the parameters that its text still mentions: an unused column drops its own."""
+    used = placeholders(print_select(select))
+    numbers = {old: new for new, old in enumerate(used, 1)}
+    renumbered = map_fragments(select, lambda fragment: renumber(fragment, numbers))
+    return Statement(renumbered, tuple(params.values[old - 1] for old in used), heading)
 
 
 def _select(query: _Query, columns: tuple[tuple[str, str], ...]) -> Select:
@@ -152,6 +159,11 @@ class _Lowering:
         """A query that takes further clauses."""
         query = self.lower(node)
         return self.enclose(query) if query.is_closed else query
+
+    def operand(self, node: Node) -> _Query:
+        """A query that stands in a FROM clause beside another."""
+        query = self.open(node)
+        return query if query.source else self.enclose(query)
 
     def enclose(self, query: _Query) -> _Query:
         alias = self.alias()
@@ -207,7 +219,7 @@ class _Lowering:
         return self.exists(matches.other, matches.on, columns, matches.other.heading)
 
     def join(self, node: Join) -> _Query:
-        left, right = self.open(node.left), self.open(node.right)
+        left, right = self.operand(node.left), self.operand(node.right)
         if node.kind == "left" and right.is_computed:
             right = self.enclose(right)  # what is computed must be null where nothing matched
         equal = [
@@ -230,7 +242,7 @@ class _Lowering:
     def aggregate(self, node: Aggregate) -> _Query:
         """Summarise first, then join: each group is computed once, whatever else is selected."""
         grouped, summary_columns = self.summaries(node)
-        source = self.open(node.source)
+        source = self.operand(node.source)
         alias = self.alias()
         equal = [
             f"{alias}.{quote(name)} = {_comparable(source.columns[name], node.source.heading[name])}"
@@ -263,7 +275,8 @@ class _Lowering:
             *keys,
             *((self.scalar(call, inner.columns), column.name) for call, column in names.items()),
         ]
-        groups = tuple(fragment for fragment, _ in keys) or ("()",)
+        # Without a key all rows are one group; of no rows there is none, which GROUP BY () would give.
+        groups = tuple(fragment for fragment, _ in keys) or ("(1 = 1)",)
         return print_select(Select(tuple(columns), inner.source, inner.where, groups)), names
 
     def top(self, node: Top) -> _Query:

@@ -1,6 +1,8 @@
 """Values leave the plan as numbered, typed parameters."""
 
 import datetime as dt
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
@@ -49,6 +51,28 @@ class Parameters:
     def _place(self, value: Any, travel: pa.DataType) -> str:
         self.values.append(Parameter(value, travel))
         return f"${len(self.values)}"
+
+
+# Quoted names are skipped: they may contain anything.
+_PLACEHOLDER: Final = re.compile(r'"(?:[^"]|"")*"|\$(\d+)')
+
+
+def placeholders(sql: str) -> tuple[int, ...]:
+    """The numbers of the parameters that a text mentions, in order of their first appearance.
+
+    >>> placeholders('"odd $9" > $2 AND $1 < $2')
+    (2, 1)
+    """
+    return tuple(dict.fromkeys(int(found[1]) for found in _PLACEHOLDER.finditer(sql) if found[1]))
+
+
+def renumber(sql: str, numbers: Mapping[int, int]) -> str:
+    """The text with other numbers for its parameters.
+
+    >>> renumber("$2 AND $3", {2: 1, 3: 2})
+    '$1 AND $2'
+    """
+    return _PLACEHOLDER.sub(lambda found: f"${numbers[int(found[1])]}" if found[1] else found[0], sql)
 
 
 def travel_type(type_: StoredType) -> pa.DataType:

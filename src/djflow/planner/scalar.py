@@ -96,7 +96,7 @@ class InList:
 
 @dataclass(frozen=True, slots=True)
 class Like:
-    """SQL pattern match; `%` any text, `_` any character."""
+    """SQL pattern match; `%` any text, `_` any character, `\\` before one of these takes it as it is."""
 
     item: "Scalar"
     pattern: "Scalar"
@@ -385,6 +385,20 @@ def is_integer(type_: StoredType) -> bool:
 def is_text(type_: StoredType) -> bool:
     """Whether the type holds text; enum labels count."""
     return isinstance(type_, EnumType) or core_name(type_) in ("char", "varchar") or str(type_) == "text"
+
+
+def family(type_: StoredType) -> str:
+    """What types that compare with each other have in common.
+
+    >>> family(INT64) == family(FLOAT64), family(INT64) == family(TEXT)
+    (True, False)
+    """
+    if is_numeric(type_):
+        return "number"
+    if is_text(type_):
+        return "text"
+    name = core_name(type_) or str(type_)
+    return "time" if name.startswith(("date", "timestamp")) else name
 
 
 def core_name(type_: StoredType) -> str:

@@ -433,10 +433,10 @@ def compare(op: s.CompareOp, left: s.Scalar, right: s.Scalar, text: str = "") ->
         if isinstance(left, s.JsonPath) and isinstance(right.value, int | float):
             left = replace(left, type=s.FLOAT64)
         if right.value is None:
-            return s.Compare(op, left, right)
+            return s.Compare(op, left, s.Constant(None, s.type_of(left)))
         value, type_ = coerce(right.value, s.type_of(left), s.show(left))
         return s.Compare(op, left, s.Constant(value, type_))
-    if _family(s.type_of(left)) != _family(s.type_of(right)):
+    if s.family(s.type_of(left)) != s.family(s.type_of(right)):
         raise QuerySyntaxError(
             f"Cannot compare {s.show(left)} ({s.type_of(left)}) with {s.show(right)} ({s.type_of(right)}).",
             text=text,
@@ -452,15 +452,6 @@ def in_list(item: s.Scalar, values: list[Any]) -> s.Scalar:
         by_type.setdefault(type_, []).append(coerced)
     lists = tuple(s.InList(item, tuple(dict.fromkeys(found)), type_) for type_, found in by_type.items())
     return lists[0] if len(lists) == 1 else s.Or(lists)
-
-
-def _family(type_: StoredType) -> str:
-    if s.is_numeric(type_):
-        return "number"
-    if s.is_text(type_):
-        return "text"
-    name = s.core_name(type_) or str(type_)
-    return "time" if name.startswith(("date", "timestamp")) else name
 
 
 def arithmetic_type(op: s.ArithmeticOp, left: StoredType, right: StoredType) -> StoredType | None:

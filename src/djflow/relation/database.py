@@ -1,7 +1,7 @@
 """A database as relations see it: a session, and the tables that must exist before a query runs."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Lock
 from typing import Any
 
@@ -54,8 +54,12 @@ class Database:
         return self.session.in_transaction
 
     def query(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        """Run a statement of your own SQL, with `$1`, `$2`, ... for the parameters, and return its rows."""
-        return self.session.execute(sql, parameters)
+        """Run a statement of your own SQL, with `$1`, `$2`, ... for the parameters, and return its rows.
+
+        A transaction around it survives its failure.
+        """
+        with self.transaction if self.in_transaction else nullcontext():
+            return self.session.execute(sql, parameters)
 
     def close(self) -> None:
         """Close all connections; the next use opens new ones, with the settings of then."""

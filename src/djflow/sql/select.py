@@ -4,7 +4,8 @@ The strings inside are fragments made by `djflow.sql` and the planner's lowering
 identifiers, placeholders and keywords, never a user's text or value.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Final
 
 from djflow.sql.identifiers import quote
@@ -23,6 +24,22 @@ class Select:
     order_by: tuple[str, ...] = ()
     limit: int | None = None
     offset: int = 0
+
+
+def map_fragments(select: Select, change: Callable[[str], str]) -> Select:
+    """The statement with each of its fragments changed.
+
+    >>> map_fragments(Select((("$2", "n"),), where=("$3",)), lambda fragment: fragment.replace("$", "#"))
+    Select(columns=(('#2', 'n'),), source='', where=('#3',), group_by=(), order_by=(), limit=None, offset=0)
+    """
+    return replace(
+        select,
+        columns=tuple((change(fragment), name) for fragment, name in select.columns),
+        source=change(select.source),
+        where=tuple(map(change, select.where)),
+        group_by=tuple(map(change, select.group_by)),
+        order_by=tuple(map(change, select.order_by)),
+    )
 
 
 def print_select(select: Select) -> str:

@@ -132,8 +132,8 @@ def _strict(scalar: s.Scalar, operands: list[Any]) -> Any:
             return convert(STRICT[function](*operands), type_)
         case s.Cast(_, type_):
             return convert(operands[0], type_)
-        case s.JsonPath(_, path):
-            return _json_path(operands[0], path)
+        case s.JsonPath(_, path, type_):
+            return _json_path(operands[0], path, type_)
         case (
             s.Column()
             | s.Constant()
@@ -165,7 +165,10 @@ def _like(text: str, pattern: str, *, ignore_case: bool) -> bool:
     if ignore_case:
         text, pattern = text.lower(), pattern.lower()
     wild = {"%": ".*", "_": "."}
-    expression = "".join(wild.get(character, re.escape(character)) for character in pattern)
+    parts = re.findall(r"\\?.", pattern, re.DOTALL)
+    if parts and parts[-1] == "\\":
+        raise UndefinedValueError("a pattern ends in its escape character")
+    expression = "".join(wild.get(part, re.escape(part[-1])) for part in parts)
     return re.fullmatch(expression, text, re.DOTALL) is not None
 
 
@@ -208,7 +211,7 @@ _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def _json_path(document: Any, path: tuple[str, ...]) -> str | None:
+def _json_path(document: Any, path: tuple[str, ...], type_: StoredType) -> str | float | None:
     for step in path:
         if isinstance(document, dict):
             document = document.get(step)
@@ -217,4 +220,6 @@ def _json_path(document: Any, path: tuple[str, ...]) -> str | None:
             document = document[index] if -len(document) <= index < len(document) else None
         else:
             return None
+    if kind_of(type_) == "float64":
+        return float(document) if type(document) in (int, float) else None
     return None if document is None else text_of(document)

@@ -39,24 +39,24 @@ def _same(_draw: st.DrawFn, source: Node, _tables: Sequence[Table], _depth: int)
 
 
 def _restrict_by_text(draw: st.DrawFn, source: Node, _tables: Sequence[Table], _depth: int) -> Node:
-    condition: Any = draw(conditions(source.heading))
-    return restricted(source, draw(st.sampled_from((condition, Not(condition)))))
+    return restricted(source, _either_way(draw, draw(conditions(source.heading))))
 
 
 def _restrict_by_values(draw: st.DrawFn, source: Node, _tables: Sequence[Table], _depth: int) -> Node:
-    condition: Any = draw(_dicts(source.heading))
-    return restricted(source, draw(st.sampled_from((condition, Not(condition)))))
+    return restricted(source, _either_way(draw, draw(_dicts(source.heading))))
 
 
 def _restrict_by_any_of(draw: st.DrawFn, source: Node, _tables: Sequence[Table], _depth: int) -> Node:
     options = _dicts(source.heading) | conditions(source.heading)
-    condition: Any = draw(st.lists(options, max_size=3))
-    return restricted(source, draw(st.sampled_from((condition, Not(condition)))))
+    return restricted(source, _either_way(draw, draw(st.lists(options, max_size=3))))
 
 
 def _restrict_by_frame(draw: st.DrawFn, source: Node, _tables: Sequence[Table], _depth: int) -> Node:
-    condition: Any = draw(_frames(source.heading))
-    return restricted(source, draw(st.sampled_from((condition, Not(condition)))))
+    return restricted(source, _either_way(draw, draw(_frames(source.heading))))
+
+
+def _either_way(draw: st.DrawFn, condition: Any) -> Any:
+    return draw(st.sampled_from((condition, Not(condition))))
 
 
 def _semi_join(draw: st.DrawFn, source: Node, tables: Sequence[Table], depth: int) -> Node:
@@ -109,15 +109,18 @@ def _top(draw: st.DrawFn, source: Node, _tables: Sequence[Table], _depth: int) -
 _OPERATORS: Final[tuple[_Operator, ...]] = (
     _same,
     _restrict_by_text,
-    _restrict_by_text,
     _restrict_by_values,
     _restrict_by_any_of,
     _restrict_by_frame,
     _semi_join,
     _join,
+    _join,
+    _left_join,
     _left_join,
     _project,
     _project,
+    _project,
+    _aggregate,
     _aggregate,
     _top,
 )
@@ -139,9 +142,9 @@ def _wanted(attribute: Attribute) -> st.SearchStrategy[Any]:
 
 @st.composite
 def _dicts(draw: st.DrawFn, heading: Heading) -> dict[str, Any]:
-    condition: dict[str, Any] = {name: draw(_wanted(heading[name])) for name in draw(_some(heading.names))}
+    condition: dict[str, Any] = {name: draw(_wanted(heading[name])) for name in draw(_some(heading.names, 1))}
     documents = [a.name for a in heading if str(a.stored) == "json"]
-    if documents and draw(st.booleans()):
+    if documents and draw(st.integers(0, 3)) == 0:
         path = draw(st.sampled_from(("k", "s", "d.y", "0")))
         condition[f"{documents[0]}.{path}"] = draw(st.sampled_from((1, "it's", True, None, "2.5")))
     if draw(st.booleans()):

@@ -1,6 +1,6 @@
 """What can have no rows is not asked for."""
 
-from djflow.planner.nodes import Empty, Join, LocalFrame, Node, Project, Restrict, SemiJoin, Top
+from djflow.planner.nodes import Aggregate, Empty, Join, LocalFrame, Node, Project, Restrict, SemiJoin, Top
 from djflow.planner.scalar import FALSE
 
 
@@ -15,13 +15,17 @@ def replace_by_empty(node: Node) -> Node:
     match node:
         case SemiJoin(source, other, _, True) if _is_empty(other):
             return source
-        case SemiJoin(source, other, _, False) if _is_empty(other) or _is_empty(source):
+        case SemiJoin(_, other, _, False) if _is_empty(other):
+            return Empty(node.heading)
+        case SemiJoin(source) | Aggregate(source) if _is_empty(source):
             return Empty(node.heading)
         case Restrict(source, condition) if condition == FALSE or _is_empty(source):
             return Empty(node.heading)
         case Project(source) | Top(source) if _is_empty(source):
             return Empty(node.heading)
-        case Join(left, right, kind="inner") if _is_empty(left) or _is_empty(right):
+        case Join(left) if _is_empty(left):
+            return Empty(node.heading)
+        case Join(_, right, kind="inner") if _is_empty(right):
             return Empty(node.heading)
         case _:
             return node
