@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("polars", "pandas", "pyarrow", "psycopg", "adbc_driver_manager", "zarr", "sqlglot", "numpy", "networkx")
+HEAVY = (
+    "polars",
+    "pandas",
+    "pyarrow",
+    "psycopg",
+    "adbc_driver_manager",
+    "zarr",
+    "sqlglot",
+    "numpy",
+    "networkx",
+)
 
 _IMPORT = """
 import sys
@@ -57,7 +67,10 @@ def test_declaring_tables_opens_no_connection(tmp_path: Path) -> None:
     script = """
 import sys
 opened = []
-sys.addaudithook(lambda event, _: opened.append(event) if event.startswith(("socket.", "subprocess.")) else None)
+def watch(event, arguments):
+    if event.startswith(("socket.", "subprocess.")):
+        opened.append(event)
+sys.addaudithook(watch)
 import djflow as dj
 schema = dj.Schema("lab")
 @schema

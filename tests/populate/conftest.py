@@ -22,7 +22,7 @@ def process_environment(server_url: str, server_home: Path) -> dict[str, str]:
 
 @pytest.fixture
 def pipeline(schema: Schema) -> Any:
-    """Six numbers; `fail` holds those for which `make` raises after its inserts, `calls` what it was given."""
+    """Six numbers; `fail` holds those for which `make` raises after its inserts, `calls` what it got."""
     fail: dict[int, BaseException] = {}
     calls: list[dict[str, Any]] = []
 

@@ -299,6 +299,17 @@ def test_a_duplicate_that_is_a_mistake_of_make_is_an_error(schema: Schema, pipel
     assert not Result()
 
 
+def test_a_transaction_around_populate_decides_about_all_of_it(pipeline: Any, tmp_path: Path) -> None:
+    square = pipeline.Square()
+    pipeline.fail[2] = ValueError("boom")
+    with pytest.raises(ZeroDivisionError), square.connection.transaction:  # noqa: PT012 - the transaction
+        assert square.populate(suppress_errors=True)["success"] == 5
+        assert numbers(square) == [0, 1, 3, 4, 5]
+        _ = 1 / 0
+    assert not square
+    assert files(tmp_path) == 0
+
+
 # mistakes
 
 

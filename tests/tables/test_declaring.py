@@ -14,6 +14,7 @@ import djflow as dj
 from djflow.configuration import changed
 from djflow.errors import (
     AccessError,
+    DataTypeError,
     DefinitionError,
     DjflowError,
     DuplicateError,
@@ -291,7 +292,7 @@ def test_contents_may_be_a_list_a_generator_or_a_property(schema: Schema) -> Non
         definition = "n : int16"
 
         @property
-        def contents(self) -> Iterator[tuple[int]]:
+        def contents(self) -> Iterator[tuple[int]]:  # type: ignore[override]
             yield from ((n * n,) for n in range(3))
 
     assert Listed().to_dicts() == [{"name": "a", "n": 5}, {"name": "b", "n": 6}]
@@ -314,6 +315,17 @@ def test_contents_never_overwrite_what_was_edited(schema: Schema, other: Databas
 
     assert declare(schema, 5).to_arrays("size").tolist() == [5, 5]
     assert declare(Schema(schema.database, connection=other), 6).to_arrays("size").tolist() == [5, 5]
+
+
+def test_contents_that_do_not_fit_are_told_at_every_use(schema: Schema) -> None:
+    @schema
+    class Box(dj.Lookup):
+        definition = "box : int16"
+        contents = ((1,), (100_000,))
+
+    for _ in range(2):
+        with pytest.raises(DataTypeError, match="row 1, column 'box'"):
+            len(Box())
 
 
 def test_a_part_may_be_a_lookup(schema: Schema) -> None:
@@ -424,14 +436,18 @@ def test_a_role_that_may_only_read_uses_the_tables(
     connection.execute(f'GRANT USAGE ON SCHEMA "{role}" TO "{role}"')
     connection.execute(f'GRANT SELECT ON ALL TABLES IN SCHEMA "{role}" TO "{role}"')
     there = conninfo_to_dict(server_url)
-    login = {"host": there["host"], "port": int(there.get("port", 5432)), "user": role, "name": there["dbname"]}
+    login = {
+        "host": there["host"],
+        "port": int(there["port"] or 0),
+        "user": role,
+        "name": there["dbname"],
+    }
     settings = changed(database.settings, {"database": login})
     reader = Database(lambda: settings)
     try:
         readable = Schema(role, connection=reader)
-        theirs: Any = readable(
-            type("Subject", (dj.Lookup,), {"definition": Subject.definition, "contents": ()})
-        )
+        same = {"definition": Subject.definition, "contents": Subject.contents}
+        theirs: Any = readable(type("Subject", (dj.Lookup,), same))
         assert theirs().primary_key == ["subject"]
         assert len(theirs()) == 2
         assert theirs().to_polars()["sex"].to_list() == ["M", "F"]
@@ -471,7 +487,7 @@ def test_tables_made_in_a_transaction_that_fails_are_made_again(schema: Schema) 
     class Subject(dj.Manual):
         definition = "subject : int32"
 
-    with pytest.raises(ZeroDivisionError), schema.connection.transaction:
+    with pytest.raises(ZeroDivisionError), schema.connection.transaction:  # noqa: PT012 - the block is the transaction
         Subject().insert1((1,))
         _ = 1 / 0
     assert not schema.exists

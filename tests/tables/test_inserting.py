@@ -110,7 +110,8 @@ def test_numpy_records_go_in(subject: Any) -> None:
 
 
 def test_an_empty_source_inserts_nothing(subject: Any) -> None:
-    for source in ([], iter(()), pl.DataFrame(schema={"subject": pl.Int32, "name": pl.String})):
+    empty: list[Any] = [[], iter(()), pl.DataFrame(schema={"subject": pl.Int32, "name": pl.String})]
+    for source in empty:
         subject.insert(source)
     assert not subject
 
@@ -191,6 +192,7 @@ def test_of_several_rows_with_one_key_the_first_is_kept_or_the_last_replaces(sub
 
 def test_replacing_rows_that_have_children_keeps_the_children(schema: Schema, subject: Any) -> None:
     Subject = type(subject)  # noqa: N806 - a class
+
     @schema
     class Session(dj.Manual):
         definition = "-> Subject"
@@ -446,10 +448,12 @@ def test_frames_hold_arrays_references_and_objects(codecs: Any) -> None:
 
 def test_frames_of_references_touch_no_object(codecs: Any, tmp_path: Path) -> None:
     lazy = codecs.proj("image", "stack")
+    assert codecs
     (tmp_path / "store").rename(tmp_path / "elsewhere")
     assert lazy.to_polars()["image"].struct.field("shape").to_list() == [[2, 3]] * 3
     assert lazy.to_arrow().num_rows == 3
     assert len(lazy.to_pandas()) == 3
+    assert codecs.to_arrays("scan").tolist() == [0, 1, 2]
     reference = (lazy & {"scan": 1}).fetch1("image")
     assert reference.shape == (2, 3)
     with pytest.raises(dj.errors.StorageError):

@@ -16,6 +16,11 @@ import djflow as dj
 from djflow.errors import DuplicateError, IntegrityError
 from djflow.tables.schema import Schema
 
+_END_OTHERS = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+WHERE pid <> pg_backend_pid() AND datname = current_database() AND backend_type = 'client backend'
+"""
+
 
 @pytest.fixture
 def subject(schema: Schema) -> Any:
@@ -40,23 +45,23 @@ def files(tmp_path: Path) -> int:
 
 
 def test_a_transaction_keeps_all_or_nothing(subject: Any) -> None:
-    transaction = subject.connection
-    with transaction.transaction:
+    database = subject.connection
+    with database.transaction:
         subject.insert1({"subject": 1})
         subject.insert1({"subject": 2})
-        assert transaction.in_transaction
+        assert database.in_transaction
         assert numbers(subject) == [1, 2]
-    with pytest.raises(ZeroDivisionError), transaction.transaction:
+    with pytest.raises(ZeroDivisionError), database.transaction:  # noqa: PT012 - the block is the transaction
         subject.insert1({"subject": 3})
         _ = 1 / 0
-    assert not transaction.in_transaction
+    assert not database.in_transaction
     assert numbers(subject) == [1, 2]
 
 
 def test_a_transaction_inside_another_is_a_savepoint(subject: Any) -> None:
     with subject.connection.transaction:
         subject.insert1({"subject": 1})
-        with pytest.raises(ZeroDivisionError), subject.connection.transaction:
+        with pytest.raises(ZeroDivisionError), subject.connection.transaction:  # noqa: PT012 - the block is the transaction
             subject.insert1({"subject": 2})
             _ = 1 / 0
         subject.insert1({"subject": 3})
@@ -80,11 +85,11 @@ def test_an_error_that_is_caught_inside_a_transaction_is_survived(subject: Any) 
 def test_objects_go_with_the_transaction_that_wrote_them(subject: Any, tmp_path: Path) -> None:
     with subject.connection.transaction:
         subject.insert1({"subject": 1, "trace": np.zeros(3)})
-        with pytest.raises(ZeroDivisionError), subject.connection.transaction:
+        with pytest.raises(ZeroDivisionError), subject.connection.transaction:  # noqa: PT012 - the block is the transaction
             subject.insert1({"subject": 2, "trace": np.zeros(3)})
             _ = 1 / 0
         assert files(tmp_path) == 1
-    with pytest.raises(ZeroDivisionError), subject.connection.transaction:
+    with pytest.raises(ZeroDivisionError), subject.connection.transaction:  # noqa: PT012 - the block is the transaction
         with subject.connection.transaction:
             subject.insert1({"subject": 3, "trace": np.zeros(3)})
         assert files(tmp_path) == 2
@@ -130,7 +135,10 @@ def test_threads_that_have_ended_leave_no_connection_open(subject: Any) -> None:
         thread.start()
         thread.join()
     assert len(subject) == 20
-    count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'djflow' AND datname = current_database()"
+    count = (
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE application_name = 'djflow' AND datname = current_database()"
+    )
     assert subject.connection.query(count)[0][0] < 10
 
 
@@ -185,15 +193,12 @@ def test_a_session_reconnects_after_its_connection_was_ended(subject: Any, conne
     actions = (
         lambda: len(subject),
         lambda: subject.insert1({"subject": 2}),
-        lambda: subject.to_polars(),
+        subject.to_polars,
         lambda: subject.connection.query("SELECT 1"),
         lambda: subject.fetch1("subject") if len(subject) == 1 else (subject & {"subject": 1}).fetch1(),
     )
     for action in actions:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-            "WHERE pid <> pg_backend_pid() AND datname = current_database() AND backend_type = 'client backend'"
-        )
+        connection.execute(_END_OTHERS)
         action()
     assert numbers(subject) == [1, 2]
 
@@ -203,7 +208,7 @@ def test_a_connection_that_ends_inside_a_transaction_loses_the_whole_of_it(
 ) -> None:
     subject.insert1({"subject": 1})
     database = subject.connection
-    with pytest.raises(dj.errors.LostConnectionError, match="rolled back"), database.transaction:
+    with pytest.raises(dj.errors.LostConnectionError, match="rolled back"), database.transaction:  # noqa: PT012 - the block is the transaction
         subject.insert1({"subject": 2})
         pid = database.query("SELECT pg_backend_pid()")[0][0]
         connection.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])

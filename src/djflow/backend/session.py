@@ -18,7 +18,7 @@ from djflow.backend import rows
 from djflow.backend.sqlstate import translate
 from djflow.backend.statement import Parameters
 from djflow.configuration import Settings
-from djflow.errors import LostConnectionError
+from djflow.errors import ConnectionFailedError, LostConnectionError
 
 if TYPE_CHECKING:
     import psycopg
@@ -35,7 +35,6 @@ _open_sessions: Final["WeakSet[Session]"] = WeakSet()
 def _close_sessions() -> None:
     for session in list(_open_sessions):
         session.close()
-
 
 
 class Session:
@@ -62,12 +61,19 @@ class Session:
         return Session, (self.settings,)
 
     def __repr__(self) -> str:
-        return f"Session({self.settings.database.describe() if self.is_remote else 'embedded PostgreSQL'})"
+        return f"Session({self._server})"
 
     @property
     def is_remote(self) -> bool:
         """Whether the settings name a server; otherwise the embedded one is used."""
         return self.settings.database.is_configured
+
+    @property
+    def _server(self) -> str:
+        """Who, where and which database, without a password."""
+        if self.is_remote:
+            return self.settings.database.describe()
+        return f"the embedded server of {self.settings.home}"
 
     def conninfo(self) -> str:
         """The libpq connection string, password included: never show it.
@@ -102,9 +108,7 @@ class Session:
         try:
             connection = psycopg.connect(self.conninfo(), autocommit=True, application_name="djflow")
         except psycopg.Error as error:
-            raise translate(
-                error, server=self.settings.database.describe()
-            ) from None  # it can quote the password
+            raise translate(error, server=self._server) from None  # it can quote the password
         self._keep(connection)
         return connection
 
@@ -205,8 +209,13 @@ class Session:
         stream = self._adbc().stream(sql, parameters, batch_bytes=batch_bytes)
         try:
             first = next(stream)
-        except LostConnectionError:  # the server restarted since the connection was opened
-            self._adbc().close()
+        except (LostConnectionError, ConnectionFailedError) as error:
+            # The server may have restarted since; the embedded one is started by whoever needs it.
+            if not self.settings.database.reconnect or (
+                self.is_remote and isinstance(error, ConnectionFailedError)
+            ):
+                raise
+            self._drop_pool()
             stream = self._adbc().stream(sql, parameters, batch_bytes=batch_bytes)
             first = next(stream)
         yield first
@@ -218,8 +227,14 @@ class Session:
             if self._pool is None:
                 from djflow.backend.adbc import AdbcPool
 
-                self._pool = AdbcPool(self.conninfo(), self.settings.database.describe())
+                self._pool = AdbcPool(self.conninfo(), self._server)
             return self._pool
+
+    def _drop_pool(self) -> None:
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
 
     def _retried(self, action: Callable[[], T]) -> T:
         try:

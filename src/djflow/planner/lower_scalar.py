@@ -1,7 +1,7 @@
 """Scalars become SQL fragments; constants become parameters."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol, assert_never
+from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 from djflow.model.types import CoreType, EnumType, StoredType
 from djflow.planner import scalar as s
@@ -28,27 +28,30 @@ def lower_scalar(
     def lower(inner: s.Scalar) -> str:
         return lower_scalar(inner, columns, params, match_lowering)
 
+    def operand(inner: s.Scalar) -> str:
+        return f"({lower(inner)})" if is_loose(inner) else lower(inner)
+
     match scalar:
         case s.Column(name, type_):
-            return f"{columns[name]}::text" if isinstance(type_, EnumType) else columns[name]
+            return f"{columns[name]}::text" if _is_padded_or_label(type_) else columns[name]
         case s.Constant(value, type_):
             return f"NULL::{cast_name(type_)}" if value is None else params.add(value, type_)
         case s.Compare(op, left, right):
-            return f"{lower(left)} {op} {lower(right)}"
+            return f"{operand(left)} {op} {operand(right)}"
         case s.And(items):
             return f"({' AND '.join(map(lower, items))})" if items else "TRUE"
         case s.Or(items):
             return f"({' OR '.join(map(lower, items))})" if items else "FALSE"
         case s.Not(s.IsNull(item)):
-            return f"({lower(item)} IS NOT NULL)"
+            return f"({operand(item)} IS NOT NULL)"
         case s.Not(item):
-            return f"(NOT {_enclosed(lower(item))})"
+            return f"(NOT {operand(item)})"
         case s.IsTrue(item):
-            return f"({_enclosed(lower(item))} IS TRUE)"
+            return f"({operand(item)} IS TRUE)"
         case s.IsNull(item):
-            return f"({lower(item)} IS NULL)"
+            return f"({operand(item)} IS NULL)"
         case s.InList(item, values, type_):
-            return f"{lower(item)} = ANY({params.add_list(values, type_)})"
+            return f"{operand(item)} = ANY({params.add_list(values, type_)})"
         case s.Like(item, pattern, ignore_case):
             return f"{lower(item)} {'ILIKE' if ignore_case else 'LIKE'} {lower(pattern)}"
         case s.Case(whens, otherwise, type_):
@@ -62,7 +65,7 @@ def lower_scalar(
         case s.Arithmetic():
             return _arithmetic(scalar, lower(scalar.left), lower(scalar.right))
         case s.Call():
-            return _call(scalar, [lower(arg) for arg in scalar.args])
+            return _call(scalar, [operand(arg) for arg in scalar.args])
         case s.Matches():
             return match_lowering(scalar, columns)
         case _ as never:
@@ -80,8 +83,14 @@ def _json_path(document: str, keys: list[str], type_: StoredType) -> str:
     )
 
 
-def _enclosed(fragment: str) -> str:
-    return fragment if fragment.startswith("(") else f"({fragment})"
+def is_loose(scalar: s.Scalar) -> bool:
+    """Whether the fragment of a scalar needs parentheses beside another operator."""
+    return isinstance(scalar, s.Compare | s.InList | s.Like)
+
+
+def _is_padded_or_label(type_: StoredType) -> bool:
+    """Types whose own operators see more than the text: blanks at the end, or a type for each schema."""
+    return isinstance(type_, EnumType) or s.core_name(type_) == "char"
 
 
 def _arithmetic(scalar: s.Arithmetic, left: str, right: str) -> str:
@@ -104,6 +113,19 @@ def _arithmetic(scalar: s.Arithmetic, left: str, right: str) -> str:
 
 def _call(scalar: s.Call, args: list[str]) -> str:
     function = FUNCTIONS[scalar.function]
+    if function.is_aggregate:
+        args = [_summand(scalar, arg) for arg in args]
     filled = [*args, *function.defaults[len(args) - function.arity[0] :]]
     text = function.template.format(*filled, all=", ".join(args) or "*")
     return f"{text}::{cast_name(scalar.type)}"
+
+
+def _summand(scalar: s.Call, fragment: str) -> str:
+    """An argument of a summary in a type that the server's summary has, and that loses no digits."""
+    kind = s.core_name(s.type_of(scalar.args[0]))
+    if kind == "bool" and scalar.function not in _OF_ANYTHING:
+        return f"{fragment}::integer"
+    return f"{fragment}::double precision" if kind == "float32" and scalar.function == "sum" else fragment
+
+
+_OF_ANYTHING: Final = frozenset({"count", "count_distinct", "bool_and", "bool_or", "group_concat"})

@@ -13,7 +13,7 @@ from djflow.model.types import EnumType
 from djflow.planner import scalar as s
 from djflow.planner.carry import carried_fragment
 from djflow.planner.functions import FUNCTIONS
-from djflow.planner.lower_scalar import lower_scalar
+from djflow.planner.lower_scalar import is_loose, lower_scalar
 from djflow.planner.nodes import (
     Aggregate,
     Empty,
@@ -62,6 +62,7 @@ class _Query:
     limit: int | None = None
     offset: int = 0
     is_computed: bool = False
+    is_joined: bool = False
 
     @property
     def is_closed(self) -> bool:
@@ -190,7 +191,10 @@ class _Lowering:
     def _output(self, expression: s.Scalar, columns: Mapping[str, str]) -> str:
         if isinstance(expression, s.Column):
             return columns[expression.name]
-        return self.scalar(expression, columns)
+        fragment = self.scalar(expression, columns)
+        if expression in (s.TRUE, s.FALSE):
+            return f"{fragment}::boolean"  # ORDER BY refuses a bare constant
+        return f"({fragment})" if is_loose(expression) else fragment
 
     # matching another relation
 
@@ -227,14 +231,18 @@ class _Lowering:
             f"{_comparable(right.columns[name], node.right.heading[name])}"
             for name in node.on
         ]
-        nested = f"({right.source})" if " JOIN " in right.source else right.source
+        nested = f"({right.source})" if right.is_joined else right.source
         conditions = [*equal, *right.where] if node.kind == "left" else equal
         keyword = "LEFT JOIN" if node.kind == "left" else "JOIN"
         source = f"{left.source} {keyword} {nested} ON {' AND '.join(conditions) or 'TRUE'}"
         every = {**right.columns, **left.columns}
         where = left.where if node.kind == "left" else (*left.where, *right.where)
         return _Query(
-            {a.name: every[a.name] for a in node.heading}, source, where, is_computed=left.is_computed
+            {a.name: every[a.name] for a in node.heading},
+            source,
+            where,
+            is_computed=left.is_computed or right.is_computed,
+            is_joined=True,
         )
 
     # summaries and order
@@ -259,7 +267,7 @@ class _Lowering:
                 **{c.name: _present(call, alias, c.name) for call, c in summary_columns.items()},
             }
             columns[attribute.name] = f"({self.scalar(outer, lookup)})::{cast_name(attribute.stored)}"
-        return _Query(columns, joined, source.where, is_computed=True)
+        return _Query(columns, joined, source.where, is_computed=True, is_joined=True)
 
     def summaries(self, node: Aggregate) -> tuple[str, dict[s.Call, s.Column]]:
         calls = {

@@ -117,7 +117,8 @@ def to_arrays(plan: Node, database: Database, names: tuple[str, ...]) -> "list[n
     for name in names:
         if name not in plan.heading:
             raise UnknownAttributeError(name, plan.heading.names, context="to_arrays")
-    rows = stored_rows(plan, database)
+    wanted = dict.fromkeys(name for name in names if name not in plan.heading.primary_key)
+    rows = stored_rows(analyze.project(plan, tuple(wanted), {}), database)
     return [numpy_column(rows.column(name), plan.heading, name, database) for name in names]
 
 

@@ -7,7 +7,7 @@ from threading import get_ident
 from typing import Any, TypeVar
 
 from djflow.backend.introspect import introspect
-from djflow.definition import bind, parse
+from djflow.definition import bind, located, parse
 from djflow.errors import AccessError, DefinitionError, DjflowError
 from djflow.model.catalog import Catalog
 from djflow.model.names import MAX_IDENTIFIER, TableName, Tier, table_name
@@ -173,7 +173,7 @@ class Schema:
                 allow_new_key=jobs.allow_new_pk_fields_in_computed_tables,
             )
         except DefinitionError as error:
-            raise error.suggest(f"In the definition of {cls.__qualname__}.") from None
+            raise located(error, text).suggest(f"In the definition of {cls.__qualname__}.") from None
 
     # creating
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from functools import cache
 from typing import Any, Final, TypeAlias
 
@@ -95,9 +95,10 @@ def texts() -> st.SearchStrategy[str]:
 
 
 def _decimals(precision: int, scale: int) -> st.SearchStrategy[Decimal]:
-    largest = Decimal(10**precision - 1).scaleb(-scale)
-    pool = (Decimal(0), Decimal("0.5"), Decimal("1.5"), Decimal(-2), largest, -largest)
-    return st.sampled_from(pool).map(lambda value: value.quantize(Decimal(1).scaleb(-scale)))
+    with localcontext(prec=100):
+        largest = Decimal(10**precision - 1).scaleb(-scale)
+        pool = (Decimal("1.5"), Decimal(2), Decimal("1.5"), Decimal(0), Decimal("-0.5"), largest, -largest)
+        return st.sampled_from([value.quantize(Decimal(1).scaleb(-scale)) for value in pool])
 
 
 @st.composite
@@ -114,7 +115,7 @@ def _rows(draw: st.DrawFn, table: Table, stored: Rowsets, max_rows: int) -> Rows
     if table.is_singleton:
         max_rows = 1
     by_key: dict[tuple[Any, ...], Row] = {}
-    for _ in range(draw(st.integers(0, max_rows))):
+    for _ in range(draw(st.sampled_from((max_rows, *range(max_rows, -1, -1))))):
         row = draw(_row(table, stored))
         if row is not None:
             by_key[tuple(row.get(name) for name in table.primary_key)] = row
