@@ -4,12 +4,11 @@ import json
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from threading import Barrier
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -22,10 +21,8 @@ from djflow.errors import DuplicateError, NativeTypeWarning, UnknownAttributeErr
 from djflow.relation.database import Database
 from djflow.tables.schema import Schema
 
-_END_OTHERS = """
-SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-WHERE pid <> pg_backend_pid() AND datname = current_database() AND backend_type = 'client backend'
-"""
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.fixture
@@ -205,12 +202,27 @@ def test_a_role_that_may_only_read_sees_the_primary_key(
         connection.execute(f'DROP ROLE "{role}"')
 
 
-def test_a_dropped_connection_is_opened_again(animal: Any, connection: Any) -> None:
-    for action in (animal.__len__, animal.to_polars, lambda: animal.insert1({"animal": 50, "name": "x"})):
-        animal.to_polars()
-        connection.execute(_END_OTHERS)
+def test_a_dropped_connection_is_opened_again(database: Database, empty_url: str) -> None:
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
+    there = conninfo_to_dict(empty_url)
+    login = {"host": there["host"], "port": int(there["port"] or 0), "user": there["user"]}
+    settings = changed(database.settings, {"database": login | {"name": there["dbname"]}})
+    alone = Database(lambda: settings)
+    thing: Any = Schema("lab", connection=alone)(
+        type("Thing", (dj.Manual,), {"definition": "thing : int32"})
+    )()
+    for action in (thing.__len__, thing.to_polars, lambda: thing.insert1((1,))):
+        thing.to_polars()
+        with psycopg.connect(empty_url, autocommit=True) as other:
+            other.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                "WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            )
         action()
-    assert len(animal) == 7
+    assert len(thing) == 1
+    alone.close()
 
 
 def test_a_duplicate_caught_inside_a_transaction_leaves_it_usable(animal: Any) -> None:

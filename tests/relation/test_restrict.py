@@ -140,3 +140,17 @@ def test_semantic_mismatch_names_both_lineages(lab: Any) -> None:
     with pytest.raises(SemanticMatchError, match=r"duration.*lineages"):
         lab.Session & other
     assert len(lab.Session.restrict(other, semantic_check=False)) >= 0
+
+
+def test_a_key_given_twice_keeps_its_row_once(lab: Any) -> None:
+    twice = [{"subject": 1, "session": 2}] * 2
+    assert len(lab.Session & twice) == 1
+    names = [{"name": "ann", "sex": "M"}, {"name": "ann", "sex": "M"}]
+    assert len(lab.Subject & names) == 1
+    moments = [
+        {"subject": 1, "seen": "2024-05-06 07:08:09.123456"},
+        {"subject": 1, "seen": "2024-05-06T07:08:09.123456"},
+    ]
+    assert len(lab.Subject & moments) == 1
+    weights = pl.DataFrame({"subject": [1, 1], "weight": ["1.5", "1.500"]})
+    assert len(lab.Subject & weights) == 1

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from djflow.model.types import CoreType, StoredType
-from djflow.planner.scalar import DATE, DATETIME, FLOAT64, INT64, TEXT, core_name, is_integer
+from djflow.planner.scalar import DATE, DATETIME, FLOAT64, INT64, TEXT, core_name, family, is_integer
 
 ResultType = Callable[[Sequence[StoredType]], StoredType]
 
@@ -34,6 +34,52 @@ def _fixed(type_: StoredType) -> ResultType:
 
 def _first(args: Sequence[StoredType]) -> StoredType:
     return args[0]
+
+
+def _widened(args: Sequence[StoredType]) -> StoredType:
+    """The type of a result that may need a digit more than the argument."""
+    if is_integer(args[0]):
+        return INT64
+    match args[0]:
+        case CoreType("decimal", (_, scale)):
+            return CoreType("decimal", (38, scale))
+        case type_:
+            return type_
+
+
+def common_type(types: Sequence[StoredType]) -> StoredType:
+    """The type that holds the values of all of these, which are of one family.
+
+    >>> str(common_type([CoreType("int32"), CoreType("decimal", (8, 3))])), str(common_type([INT64, FLOAT64]))
+    ('decimal(38,3)', 'float64')
+    """
+    if len(set(types)) == 1:
+        return types[0]
+    match family(types[0]):
+        case "number":
+            return _common_number(types)
+        case "text":
+            return TEXT
+        case "time" if {core_name(type_) for type_ in types} <= {"date", "datetime"}:
+            return DATETIME
+        case _:
+            return types[0]
+
+
+def _common_number(types: Sequence[StoredType]) -> StoredType:
+    scales = [0 if is_integer(type_) else _scale(type_) for type_ in types]
+    known = [scale for scale in scales if scale is not None]
+    if len(known) < len(scales):
+        return FLOAT64
+    return CoreType("decimal", (38, max(known))) if any(not is_integer(type_) for type_ in types) else INT64
+
+
+def _scale(type_: StoredType) -> int | None:
+    match type_:
+        case CoreType("decimal", (_, scale)):
+            return scale
+        case _:
+            return None
 
 
 def _total(args: Sequence[StoredType]) -> StoredType:
@@ -80,13 +126,13 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "bool_or": _aggregate("bool_or({0})", _first),
     "group_concat": _aggregate("string_agg({0}::text, ',' order by {0})", _fixed(TEXT)),
     # numbers
-    "abs": _scalar("abs({0})", _first, 1),
-    "ceil": _scalar("ceil({0})", _first, 1),
-    "floor": _scalar("floor({0})", _first, 1),
-    "sign": _scalar("sign({0})", _first, 1),
+    "abs": _scalar("abs({0})", _widened, 1),
+    "ceil": _scalar("ceil({0})", _widened, 1),
+    "floor": _scalar("floor({0})", _widened, 1),
+    "sign": _scalar("sign({0})", _widened, 1),
     "mod": _scalar("mod({0}, {1})", _first, 2),
     "div": _scalar("div({0}::numeric, {1}::numeric)::bigint", _fixed(INT64), 2),
-    "round": Function("round({0}::numeric, {1}::integer)", _first, (1, 2), defaults=("0",)),
+    "round": Function("round({0}::numeric, {1}::integer)", _widened, (1, 2), defaults=("0",)),
     "sqrt": _scalar("sqrt({0}::double precision)", _fixed(FLOAT64), 1),
     "exp": _scalar("exp({0}::double precision)", _fixed(FLOAT64), 1),
     "ln": _scalar("ln({0}::double precision)", _fixed(FLOAT64), 1),
@@ -95,10 +141,10 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "sin": _scalar("sin({0}::double precision)", _fixed(FLOAT64), 1),
     "cos": _scalar("cos({0}::double precision)", _fixed(FLOAT64), 1),
     "atan2": _scalar("atan2({0}::double precision, {1}::double precision)", _fixed(FLOAT64), 2),
-    "greatest": _scalar("greatest({all})", _first, 1, _MANY),
-    "least": _scalar("least({all})", _first, 1, _MANY),
+    "greatest": _scalar("greatest({all})", common_type, 1, _MANY),
+    "least": _scalar("least({all})", common_type, 1, _MANY),
     # absence
-    "coalesce": _scalar("coalesce({all})", _first, 1, _MANY),
+    "coalesce": _scalar("coalesce({all})", common_type, 1, _MANY),
     "nullif": _scalar("nullif({0}, {1})", _first, 2),
     # text
     "lower": _scalar("lower({0})", _fixed(TEXT), 1),
@@ -111,6 +157,7 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "left": _scalar("left({0}, {1}::integer)", _fixed(TEXT), 2),
     "right": _scalar("right({0}, {1}::integer)", _fixed(TEXT), 2),
     "replace": _scalar("replace({0}, {1}, {2})", _fixed(TEXT), 3),
+    "||": _scalar("({0} || {1})", _fixed(TEXT), 2),  # null if a side is, unlike concat
     "concat": _scalar("concat({all})", _fixed(TEXT), 1, _MANY),
     # time
     "year": _part("year"),
@@ -125,3 +172,6 @@ FUNCTIONS: Final[dict[str, Function]] = {
     # bytes
     "octet_length": _scalar("octet_length({0})::bigint", _fixed(INT64), 1),
 }
+
+# Their arguments are of one family, and constants among them are made to fit.
+ALIKE: Final = frozenset({"greatest", "least", "coalesce", "nullif"})

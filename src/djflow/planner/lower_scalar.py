@@ -113,19 +113,24 @@ def _arithmetic(scalar: s.Arithmetic, left: str, right: str) -> str:
 
 def _call(scalar: s.Call, args: list[str]) -> str:
     function = FUNCTIONS[scalar.function]
-    if function.is_aggregate:
-        args = [_summand(scalar, arg) for arg in args]
+    args = [_fitted(scalar, s.type_of(arg), text) for arg, text in zip(scalar.args, args, strict=True)]
     filled = [*args, *function.defaults[len(args) - function.arity[0] :]]
     text = function.template.format(*filled, all=", ".join(args) or "*")
     return f"{text}::{cast_name(scalar.type)}"
 
 
-def _summand(scalar: s.Call, fragment: str) -> str:
-    """An argument of a summary in a type that the server's summary has, and that loses no digits."""
-    kind = s.core_name(s.type_of(scalar.args[0]))
-    if kind == "bool" and scalar.function not in _OF_ANYTHING:
+def _fitted(call: s.Call, type_: StoredType, fragment: str) -> str:
+    """An argument in a type for which the server has the function, and that loses no digits."""
+    kind = s.core_name(type_)
+    if call.function in _EXACT and s.is_integer(type_):
+        return f"{fragment}::numeric"
+    if kind == "bool" and call.function in _OF_NUMBERS:
         return f"{fragment}::integer"
-    return f"{fragment}::double precision" if kind == "float32" and scalar.function == "sum" else fragment
+    return f"{fragment}::double precision" if kind == "float32" and call.function == "sum" else fragment
 
 
-_OF_ANYTHING: Final = frozenset({"count", "count_distinct", "bool_and", "bool_or", "group_concat"})
+# The server would compute these of a large integer as a double, or overflow.
+_EXACT: Final = frozenset({"abs", "ceil", "floor", "sign"})
+_OF_NUMBERS: Final = frozenset(
+    {"sum", "avg", "min", "max", "std", "stddev", "stddev_pop", "stddev_samp", "variance", "var_pop", "var_samp"}
+)

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
+import pyarrow as pa
+
 from djflow.model.table import Attribute, Heading
-from djflow.model.types import EnumType
+from djflow.model.types import EnumType, StoredType
 from djflow.planner import scalar as s
 from djflow.planner.carry import carried_fragment
 from djflow.planner.functions import FUNCTIONS
@@ -200,14 +202,25 @@ class _Lowering:
 
     def semi_join(self, node: SemiJoin) -> _Query:
         query = self.open(node.source)
-        if isinstance(node.other, LocalFrame) and not node.negated and len(node.on) == 1:
-            (name,) = node.on
-            column = s.Column(name, node.source.heading[name].stored)
-            array = self.params.add_list(node.other.frame.column(name), node.other.heading[name].stored)
-            found = f"{self.scalar(column, query.columns)} = ANY({array})"
-        else:
-            found = self.exists(node.other, node.on, query.columns, node.source.heading)
+        if isinstance(node.other, LocalFrame) and not node.negated and node.on:
+            return self.match_keys(query, node.source.heading, node.other, node.on)
+        found = self.exists(node.other, node.on, query.columns, node.source.heading)
         return replace(query, where=(*query.where, f"NOT {found}" if node.negated else found))
+
+    def match_keys(self, query: _Query, heading: Heading, keys: LocalFrame, on: tuple[str, ...]) -> _Query:
+        """Rows with one of the keys: an index look-up a key, in the index's order."""
+        if len(on) == 1:
+            (name,) = on
+            column = self.scalar(s.Column(name, heading[name].stored), query.columns)
+            array = self.params.add_list(keys.frame.column(name), keys.heading[name].stored)
+            return replace(query, where=(*query.where, f"{column} = ANY({array})"))
+        sides = [side[name].stored for side in (heading, keys.heading) for name in on]
+        if not query.source or not all(map(_is_distinct_as_sent, sides)):
+            found = self.exists(keys, on, query.columns, heading)
+            return replace(query, where=(*query.where, found))
+        joined = self.local_frame(replace(keys, frame=_distinct(keys, on), heading=keys.heading.select(on)))
+        equal = (f"{joined.columns[name]} = {_comparable(query.columns[name], heading[name])}" for name in on)
+        return replace(query, source=f"{query.source} JOIN {joined.source} ON {' AND '.join(equal)}")
 
     def exists(self, other: Node, on: tuple[str, ...], columns: Mapping[str, str], heading: Heading) -> str:
         inner = self.open(other)
@@ -300,6 +313,21 @@ class _Lowering:
         if s.is_text(attribute.stored):
             fragment += ' COLLATE "C"'  # the same order on every server, and as in Polars
         return f"{fragment} DESC NULLS LAST" if term.descending else fragment
+
+
+def _is_distinct_as_sent(stored: StoredType) -> bool:
+    """Whether values that differ in the client differ in the server: a join must not repeat a row."""
+    return s.is_integer(stored) or isinstance(stored, EnumType) or s.core_name(stored) == "varchar"
+
+
+def _distinct(keys: LocalFrame, on: tuple[str, ...]) -> pa.Table:
+    names = list(on)
+    return (
+        keys.frame.select(names)
+        .group_by(names)
+        .aggregate([])
+        .sort_by([(name, "ascending") for name in names])
+    )
 
 
 def _comparable(fragment: str, attribute: Attribute) -> str:

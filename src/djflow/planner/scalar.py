@@ -324,6 +324,8 @@ def _show_value(scalar: Arithmetic | Call | Case | Cast | JsonPath | Matches) ->
     match scalar:
         case Arithmetic(op, left, right):
             return f"{_operand(left)} {op} {_operand(right)}"
+        case Call("||", (left, right)):
+            return f"{_operand(left)} || {_operand(right)}"
         case Call(function, args):
             return f"{function}({', '.join(map(show, args)) or '*'})"
         case Case(whens, otherwise):

@@ -15,7 +15,7 @@ from djflow.model.table import Heading
 from djflow.model.types import CoreType, StoredType
 from djflow.planner import scalar as s
 from djflow.planner.coerce import coerce, constant_type
-from djflow.planner.functions import FUNCTIONS
+from djflow.planner.functions import ALIKE, FUNCTIONS, common_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -326,26 +326,52 @@ class _Translator:
         item = self.translate(tree.this)
         if isinstance(item, s.Constant) and isinstance(item.value, int | float):
             return s.Constant(-item.value, item.type)
-        return s.Arithmetic("-", s.Constant(0, s.INT64), item, s.type_of(item))
+        type_ = arithmetic_type("-", s.INT64, s.type_of(item))
+        if type_ is None:
+            raise self._refuse(tree, f"-{s.type_of(item)} has no meaning here.")
+        return s.Arithmetic("-", s.Constant(0, s.INT64), item, type_)
 
     def _on_dpipe(self, tree: "exp.DPipe") -> s.Scalar:
-        return s.Call("concat", (self._text(tree.this), self._text(tree.expression)), s.TEXT)
+        return s.Call("||", (self._text(tree.this), self._text(tree.expression)), s.TEXT)
 
     def _on_case(self, tree: "exp.Case") -> s.Scalar:
         if tree.this is not None:
             raise self._refuse(tree, "Write CASE WHEN condition THEN value.")
-        pairs = [
-            (self._condition(branch.this), self.translate(branch.args["true"])) for branch in tree.args["ifs"]
-        ]
-        default = tree.args.get("default")
-        otherwise = None if default is None else self.translate(default)
-        return s.Case(tuple(pairs), otherwise, s.type_of(pairs[0][1]))
+        branches = [(branch.this, branch.args["true"]) for branch in tree.args["ifs"]]
+        return self._case(branches, tree.args.get("default"), tree)
 
     def _on_if(self, tree: "exp.If") -> s.Scalar:
-        then = self.translate(tree.args["true"])
-        default = tree.args.get("false")
-        otherwise = None if default is None else self.translate(default)
-        return s.Case(((self._condition(tree.this), then),), otherwise, s.type_of(then))
+        return self._case([(tree.this, tree.args["true"])], tree.args.get("false"), tree)
+
+    def _case(
+        self,
+        branches: "list[tuple[exp.Expression, exp.Expression]]",
+        default: "exp.Expression | None",
+        tree: "exp.Expression",
+    ) -> s.Scalar:
+        conditions = [self._condition(when) for when, _ in branches]
+        values = [self.translate(then) for _, then in branches]
+        if default is not None:
+            values.append(self.translate(default))
+        values = self._alike(values, tree)
+        otherwise = None if default is None else values[-1]
+        pairs = tuple(zip(conditions, values, strict=False))  # the default has no condition
+        return s.Case(pairs, otherwise, common_type([s.type_of(value) for value in values]))
+
+    def _alike(self, values: list[s.Scalar], tree: "exp.Expression") -> list[s.Scalar]:
+        """Values of one family of types; constants take the type of what stands beside them."""
+        present = [v for v in values if not (isinstance(v, s.Constant) and v.value is None)] or values
+        typed = [v for v in present if not isinstance(v, s.Constant)] or present
+        anchor = s.type_of(typed[0])
+        if any(s.family(s.type_of(value)) != s.family(anchor) for value in typed):
+            kinds = ", ".join(dict.fromkeys(str(s.type_of(value)) for value in typed))
+            raise self._refuse(tree, f"The values are of different kinds: {kinds}. Convert them with CAST.")
+        return [self._as_alike(value, anchor) if isinstance(value, s.Constant) else value for value in values]
+
+    def _as_alike(self, value: s.Constant, anchor: StoredType) -> s.Constant:
+        if value.value is not None and s.family(value.type) == s.family(anchor):
+            return value
+        return s.Constant(*coerce(value.value, anchor, self.text))
 
     def _on_cast(self, tree: "exp.Cast") -> s.Scalar:
         if type(tree.this).__name__ == "IntDiv":  # sqlglot wraps div() in a cast of its own
@@ -397,8 +423,10 @@ class _Translator:
         function = FUNCTIONS[name]
         if not function.arity[0] <= len(args) <= function.arity[1]:
             raise self._refuse(tree, f"Function {name!r} does not take {len(args)} arguments.")
-        translated = tuple(map(self.translate, args))
-        return s.Call(name, translated, function.result([s.type_of(arg) for arg in translated]))
+        translated = list(map(self.translate, args))
+        if name in ALIKE:
+            translated = self._alike(translated, tree)
+        return s.Call(name, tuple(translated), function.result([s.type_of(arg) for arg in translated]))
 
 
 def _is_function(tree: "exp.Expression") -> bool:

@@ -115,7 +115,7 @@ def _rows(draw: st.DrawFn, table: Table, stored: Rowsets, max_rows: int) -> Rows
     if table.is_singleton:
         max_rows = 1
     by_key: dict[tuple[Any, ...], Row] = {}
-    for _ in range(draw(st.sampled_from((max_rows, *range(max_rows, -1, -1))))):
+    for _ in range(draw(st.sampled_from((*range(max_rows, 0, -1), *range(max_rows + 1))))):
         row = draw(_row(table, stored))
         if row is not None:
             by_key[tuple(row.get(name) for name in table.primary_key)] = row

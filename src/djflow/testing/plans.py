@@ -48,7 +48,7 @@ def _restrict_by_values(draw: st.DrawFn, source: Node, _tables: Sequence[Table],
 
 def _restrict_by_any_of(draw: st.DrawFn, source: Node, _tables: Sequence[Table], _depth: int) -> Node:
     options = _dicts(source.heading) | conditions(source.heading)
-    return restricted(source, _either_way(draw, draw(st.lists(options, max_size=3))))
+    return restricted(source, _either_way(draw, draw(st.lists(options, min_size=1, max_size=3))))
 
 
 def _restrict_by_frame(draw: st.DrawFn, source: Node, _tables: Sequence[Table], _depth: int) -> Node:
