@@ -69,7 +69,7 @@ VALUES: Final[dict[StoredType, st.SearchStrategy[Any]]] = {
     NativeType("numeric(9,2)"): decimals(9, 2),
     NativeType("time without time zone"): st.times(),
     NativeType("timestamp with time zone"): st.datetimes(
-        dt.datetime(2, 1, 1), dt.datetime(9998, 1, 1), timezones=st.timezones()
+        dt.datetime(2, 1, 1), dt.datetime(9998, 1, 1), timezones=st.timezones(), allow_imaginary=False
     ),
     NativeType("interval"): DURATIONS,
     NativeType("smallint[]"): st.lists(st.none() | integers(16), max_size=3),
