@@ -50,7 +50,7 @@ CASES: list[tuple[StoredType, dict[str, Any]]] = [
     (NativeType("text"), {"a\nb\tc": "a\nb\tc"}),
     (NativeType("character varying"), {"x": "x"}),
     (NativeType("character varying(4)"), {"abcd": "abcd"}),
-    (NativeType("character(4)"), {"ab": "ab  "}),
+    (NativeType("character(4)"), {"ab": "ab"}),
     (NativeType("bytea"), {"\\xdeadbeef": b"\xde\xad\xbe\xef"}),
     (NativeType("date"), {"2024-01-31": dt.date(2024, 1, 31)}),
     (NativeType("time without time zone"), {"23:59:59.999999": dt.time(23, 59, 59, 999999)}),

@@ -18,9 +18,9 @@ def carried_fragment(fragment: str, stored: StoredType) -> str:
         case EnumType() | CoreType("uuid" | "json" | "decimal" | "char"):
             return f"{fragment}::text"
         case NativeType(sql) if sql.startswith("interval"):
-            return f"(extract(epoch from {fragment}) * 1000000)::bigint"
+            return _microseconds_of_each(fragment) if sql.endswith("[]") else _microseconds(fragment)
         case NativeType(sql) if not _is_native_to_drivers(sql):
-            return f"{fragment}::text"
+            return f"{fragment}::text[]" if sql.endswith("[]") else f"{fragment}::text"
         case _:
             return fragment
 
@@ -36,12 +36,24 @@ def carried_type(stored: StoredType) -> pa.DataType:
             return pa.int16()
         case CoreType("decimal"):
             return pa.string()
+        case NativeType(sql) if sql.endswith("[]"):
+            return pa.list_(carried_type(NativeType(sql.removesuffix("[]"))))
         case NativeType(sql) if sql.startswith("interval"):
             return pa.int64()
         case NativeType(sql) if not _is_native_to_drivers(sql):
             return pa.string()
         case _:
             return arrow_type(stored)
+
+
+def _microseconds(fragment: str) -> str:
+    return f"(extract(epoch from {fragment}) * 1000000)::bigint"
+
+
+def _microseconds_of_each(fragment: str) -> str:
+    elements = f"unnest({fragment}) WITH ORDINALITY AS each(value, place)"
+    array = f"ARRAY(SELECT {_microseconds('value')} FROM {elements} ORDER BY place)"
+    return f"CASE WHEN {fragment} IS NOT NULL THEN {array} END"
 
 
 def _is_native_to_drivers(sql: str) -> bool:

@@ -7,6 +7,7 @@ Comparing in the column's own type keeps indexes usable and avoids surprises:
 import datetime as dt
 import json
 import math
+import struct
 import uuid
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -110,12 +111,22 @@ def _number(value: Any, type_: StoredType) -> tuple[Any, StoredType]:
     if not isinstance(value, int | float | Decimal):
         raise TypeError("not a number")
     if core_name(type_) == "float32" or str(type_) == "real":
-        return float(value), type_
+        return float(value), type_ if _fits_single(float(value)) else FLOAT64
     if is_integer(type_):
         return _for_integers(value)
     if isinstance(value, int) and not -_INT64 <= value < _INT64:
         value = Decimal(value)
     return value, constant_type(value)
+
+
+def _fits_single(value: float) -> bool:
+    """Whether the server can make a 32-bit float of the value; others equal none."""
+    if value == 0 or not math.isfinite(value):
+        return True
+    try:
+        return bool(struct.unpack("f", struct.pack("f", value))[0])
+    except OverflowError:
+        return False
 
 
 def _for_integers(value: float | Decimal) -> tuple[Any, StoredType]:

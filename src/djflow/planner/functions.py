@@ -165,7 +165,7 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "day": _part("day"),
     "hour": _part("hour"),
     "minute": _part("minute"),
-    "second": _part("second"),
+    "second": _scalar("floor(extract(second from {0}))::bigint", _fixed(INT64), 1),
     "date": _scalar("({0})::date", _fixed(DATE), 1),
     "now": Function("localtimestamp", _fixed(DATETIME), (0, 0), non_null=True),
     "current_date": Function("current_date", _fixed(DATE), (0, 0), non_null=True),

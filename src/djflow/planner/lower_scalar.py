@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 from djflow.model.types import CoreType, EnumType, StoredType
 from djflow.planner import scalar as s
-from djflow.planner.functions import FUNCTIONS
+from djflow.planner.functions import FUNCTIONS, common_type
 from djflow.planner.parameters import cast_name
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ def lower_scalar(
     def operand(inner: s.Scalar) -> str:
         return f"({lower(inner)})" if is_loose(inner) else lower(inner)
 
+    def branch(inner: s.Scalar, type_: StoredType) -> str:
+        return _as_wide(operand(inner), s.type_of(inner), type_)
+
     match scalar:
         case s.Column(name, type_):
             return f"{columns[name]}::text" if _is_padded_or_label(type_) else columns[name]
@@ -55,8 +58,8 @@ def lower_scalar(
         case s.Like(item, pattern, ignore_case):
             return f"{lower(item)} {'ILIKE' if ignore_case else 'LIKE'} {lower(pattern)}"
         case s.Case(whens, otherwise, type_):
-            pairs = " ".join(f"WHEN {lower(when)} THEN {lower(then)}" for when, then in whens)
-            rest = "" if otherwise is None else f" ELSE {lower(otherwise)}"
+            pairs = " ".join(f"WHEN {lower(when)} THEN {branch(then, type_)}" for when, then in whens)
+            rest = "" if otherwise is None else f" ELSE {branch(otherwise, type_)}"
             return f"(CASE {pairs}{rest} END)::{cast_name(type_)}"
         case s.Cast(item, type_):
             return f"({lower(item)})::{cast_name(type_)}"
@@ -122,15 +125,22 @@ def _call(scalar: s.Call, args: list[str]) -> str:
 def _fitted(call: s.Call, type_: StoredType, fragment: str) -> str:
     """An argument in a type for which the server has the function, and that loses no digits."""
     kind = s.core_name(type_)
+    if FUNCTIONS[call.function].result is common_type:
+        return _as_wide(fragment, type_, call.type)
+    if kind == "uuid" and call.function in ("min", "max"):
+        return f"{fragment}::text"
     if call.function in _EXACT and s.is_integer(type_):
         return f"{fragment}::numeric"
-    if kind == "bool" and call.function in _OF_NUMBERS:
+    if kind == "bool" and FUNCTIONS[call.function].is_aggregate and call.function not in _OF_TRUTHS:
         return f"{fragment}::integer"
     return f"{fragment}::double precision" if kind == "float32" and call.function == "sum" else fragment
 
 
+def _as_wide(fragment: str, type_: StoredType, wide: StoredType) -> str:
+    """A number in the type of the numbers beside it: left to itself, the server may choose a narrower one."""
+    return f"{fragment}::{cast_name(wide)}" if type_ != wide and s.is_numeric(wide) else fragment
+
+
 # The server would compute these of a large integer as a double, or overflow.
 _EXACT: Final = frozenset({"abs", "ceil", "floor", "sign"})
-_OF_NUMBERS: Final = frozenset(
-    {"sum", "avg", "min", "max", "std", "stddev", "stddev_pop", "stddev_samp", "variance", "var_pop", "var_samp"}
-)
+_OF_TRUTHS: Final = frozenset({"count", "count_distinct", "bool_and", "bool_or", "group_concat"})

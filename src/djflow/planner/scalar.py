@@ -96,7 +96,7 @@ class InList:
 
 @dataclass(frozen=True, slots=True)
 class Like:
-    """SQL pattern match; `%` any text, `_` any character, `\\` before one of these takes it as it is."""
+    """SQL pattern match; `%` any text, `_` any character; after a backslash a character means itself."""
 
     item: "Scalar"
     pattern: "Scalar"

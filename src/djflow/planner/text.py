@@ -89,7 +89,9 @@ _READ: Final = {
     "cast": frozenset({"this", "to"}),
 }
 # Notes of sqlglot to itself about dialects, without a meaning of their own.
-_FLAGS: Final = frozenset({"typed", "safe", "big_int", "coalesce", "only_json_types", "zero_based"})
+_FLAGS: Final = frozenset(
+    {"typed", "safe", "big_int", "coalesce", "only_json_types", "zero_based", "ignore_nulls"}
+)
 
 
 def parse_condition(text: str, heading: Heading) -> s.Scalar:
@@ -426,7 +428,10 @@ class _Translator:
         translated = list(map(self.translate, args))
         if name in ALIKE:
             translated = self._alike(translated, tree)
-        return s.Call(name, tuple(translated), function.result([s.type_of(arg) for arg in translated]))
+        types = [s.type_of(arg) for arg in translated]
+        if name in ("min", "max") and s.core_name(types[0]) == "json":
+            raise self._refuse(tree, f"{name}() needs values with an order; JSON documents have none.")
+        return s.Call(name, tuple(translated), function.result(types))
 
 
 def _is_function(tree: "exp.Expression") -> bool:

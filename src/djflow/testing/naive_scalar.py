@@ -4,7 +4,7 @@ import datetime as dt
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from decimal import localcontext
+from decimal import InvalidOperation, localcontext
 from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 
 from djflow.model.types import StoredType
@@ -28,7 +28,7 @@ Rows: TypeAlias = list[Row]
 RowsOf: TypeAlias = "Callable[[Node], Rows]"
 
 
-def value_of(scalar: s.Scalar, row: Row, rows_of: RowsOf) -> Any:
+def value_of(scalar: s.Scalar, row: Row, rows_of: RowsOf) -> Any:  # noqa: C901 - one `match`
     """The value of a scalar over one row; `rows_of` answers questions about other relations.
 
     Raises `UndefinedValueError` where SQL would refuse.
@@ -126,8 +126,8 @@ def _strict(scalar: s.Scalar, operands: list[Any]) -> Any:
             return any(compare_values(operands[0], decode(value, type_)) == 0 for value in values)
         case s.Like():
             return _like(*operands, ignore_case=scalar.ignore_case)
-        case s.Arithmetic(op, left, _, type_):
-            return _arithmetic(op, *operands, type_, is_date=kind_of(s.type_of(left)) == "date")
+        case s.Arithmetic():
+            return _arithmetic(scalar, *operands)
         case s.Call(function, _, type_):
             return convert(STRICT[function](*operands), type_)
         case s.Cast(_, type_):
@@ -172,8 +172,9 @@ def _like(text: str, pattern: str, *, ignore_case: bool) -> bool:
     return re.fullmatch(expression, text, re.DOTALL) is not None
 
 
-def _arithmetic(op: s.ArithmeticOp, left: Any, right: Any, type_: StoredType, *, is_date: bool) -> Any:
-    if is_date:
+def _arithmetic(scalar: s.Arithmetic, left: Any, right: Any) -> Any:
+    op, type_ = scalar.op, scalar.type
+    if kind_of(s.type_of(scalar.left)) == "date":
         return _date_arithmetic(op, left, right)
     if op in ("/", "%") and right == 0:
         raise UndefinedValueError("division by zero")
@@ -182,7 +183,10 @@ def _arithmetic(op: s.ArithmeticOp, left: Any, right: Any, type_: StoredType, *,
     with localcontext(prec=100):
         if kind_of(type_) == "decimal" or op == "%":
             left, right = as_decimal(left), as_decimal(right)  # whose remainder has the dividend's sign
-        return convert(_OPERATIONS[op](left, right), type_)
+        try:
+            return convert(_OPERATIONS[op](left, right), type_)
+        except InvalidOperation as error:  # the remainder of an infinity
+            raise UndefinedValueError(f"{left} {op} {right}") from error
 
 
 def _in_range(result: float, *operands: float) -> float:

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import math
+from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 from typing import Any, Final
 
@@ -69,7 +70,7 @@ def compare_values(left: Any, right: Any) -> int:
     (1, 0)
     """
     first, second = sort_key(left, right), sort_key(right, left)
-    return (first > second) - (first < second)
+    return int(first > second) - int(first < second)
 
 
 def sort_key(value: Any, other: Any = None) -> Any:
@@ -178,7 +179,7 @@ def text_of(value: Any) -> str:
             return str(value)
 
 
-_CONVERSIONS: Final = {
+_CONVERSIONS: Final[dict[str, Callable[[Any], Any]]] = {
     "float32": _float32,
     "float64": float,
     "varchar": text_of,
