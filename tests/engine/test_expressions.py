@@ -124,7 +124,7 @@ sum(alive); avg(alive); min(alive); max(alive); std(alive); bool_and(alive); gro
 sum(x); avg(x); max(x); min(x); std(f); std(x); sum(weight); avg(weight); max(sex); group_concat(sex)
 group_concat(weight); group_concat(born); count(*); count(x); count(distinct sex); count(distinct x)
 sum(subject > 1); avg(subject = 1); max(born); min(seen); max(uid); count(subject) > 1; max(x) IS NULL
-variance(subject); if(count(subject) > 2, 'many', 'few'); sum(subject) / count(subject); max(label)
+variance(subject); if(count(subject) > 2, 'many', 'few'); sum(subject) / count(subject); max(name)
 max(weight) - min(weight); group_concat(x > 1); max(coalesce(species, 'none'))
 """
 
@@ -182,7 +182,8 @@ def test_summaries_compute_what_they_say(
     text: str,
     only_matching: bool,  # noqa: FBT001
 ) -> None:
-    rows = analyze.join(scans["subject"], scans["species"], keep_left=True)
+    labels = analyze.project(scans["species"], (), {"name": "label"})
+    rows = analyze.join(scans["subject"], labels, keep_left=True)
     by_species = analyze.aggregate(scans["species"], rows, (), {"e": text}, exclude_nonmatching=only_matching)
     world.check(by_species, stored)
     whole = analyze.aggregate(scans["setting"], rows, (...,), {"e": text}, exclude_nonmatching=only_matching)
