@@ -13,7 +13,8 @@ from djflow.model.table import Attribute, Heading
 from djflow.planner import scalar as s
 from djflow.planner.functions import FUNCTIONS
 from djflow.planner.nodes import Aggregate, Join, Node, Order, Project, Restrict, SemiJoin, Top
-from djflow.planner.text import compare, in_list, parse_expression, refuse_aggregates
+from djflow.planner.operators import compare, in_list, refuse_aggregates
+from djflow.planner.text import parse_expression
 
 
 def homologous(left: Heading, right: Heading, *, semantic_check: bool = True) -> tuple[str, ...]:
