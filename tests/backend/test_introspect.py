@@ -31,7 +31,7 @@ from djflow.model.table import (
 from djflow.model.types import CodecType, CoreType, EnumType, NativeType
 from djflow.sql.ddl import create_schema, create_table, drop_schema
 from djflow.sql.enums import enum_types, plan_enums
-from djflow.sql.lineage import create_lineage_table, insert_lineage, lineage_rows
+from djflow.sql.lineage import create_lineage_table, insert_lineage, lineage_columns
 from djflow.testing.strategies import attribute_specs
 
 Connection = psycopg.Connection[Any]
@@ -99,8 +99,7 @@ def declare(connection: Connection, *tables: Table) -> None:
             *create_table(table, enum_names=plan.names, taken_names=taken),
         ):
             connection.execute(statement.encode())
-        for row in lineage_rows(table):
-            connection.execute(insert_lineage(schema).encode(), row)
+        psycopg.RawCursor(connection).execute(insert_lineage(schema).encode(), lineage_columns([table]))
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from djflow.configuration.stores import StoresSettings
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSettings:
-    """What happens on connecting: `init_function` is an SQL expression to evaluate first."""
+    """What happens on connecting: `init_function` is an SQL expression to evaluate first; not used yet."""
 
     init_function: str | None = None
 
@@ -22,6 +22,7 @@ class JobsSettings:
 
     `stale_timeout` is in seconds. `default_priority` is from 0 to 255, lower is sooner. `version_method` is
     `"git"`, `"none"` or `None`. `add_job_metadata` adds hidden columns with start, duration and version.
+    Of these, populate uses the last two so far.
     """
 
     auto_refresh: bool = True
@@ -35,9 +36,10 @@ class JobsSettings:
 
 @dataclass(frozen=True, slots=True)
 class DisplaySettings:
-    """How relations and diagrams are shown: at most `limit` rows, columns `width` characters wide.
+    """How relations and diagrams are shown: at most `limit` rows.
 
-    `diagram_direction` is `"LR"` (left to right) or `"TB"` (top to bottom).
+    The others are not used yet: `width` of columns in characters, `show_tuple_count`, and
+    `diagram_direction`, `"LR"` (left to right) or `"TB"` (top to bottom).
     """
 
     limit: int = 12
@@ -51,7 +53,8 @@ class Settings:
     """Everything that can be configured; immutable, hashable and picklable.
 
     `home` is where the embedded server and the store "local" live. `safemode` asks before deleting or
-    dropping. `download_path` receives fetched attachments and files.
+    dropping. `download_path` receives fetched attachments and files. `loglevel`, the caches,
+    `enable_python_native_blobs` and `download_path` are accepted and not used yet.
 
     >>> settings = Settings(home=Path("lab"))
     >>> settings.database.is_configured, settings.stores.default, settings.display.limit

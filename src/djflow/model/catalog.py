@@ -36,11 +36,6 @@ class Catalog:
     def __iter__(self) -> Iterator[Table]:
         return (self._by_name[name] for name in topological_order(self.tables))
 
-    def with_tables(self, tables: Iterable[Table]) -> "Catalog":
-        """The catalog with tables added or replaced."""
-        merged = self._by_name | {table.name: table for table in tables}
-        return Catalog(tuple(merged.values()))
-
     @cached_property
     def graph(self) -> "nx.DiGraph[TableName]":
         """Edges point from parent to child."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from djflow.engine import execute
 from djflow.engine.compile import compile_plan
@@ -268,6 +268,3 @@ class Relation:
 
     def _repr_html_(self) -> str:
         return preview.as_html(self.logical_plan, self.connection, self._preview_limit(None))
-
-    def __copy__(self) -> Self:
-        return self

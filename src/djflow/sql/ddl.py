@@ -30,11 +30,6 @@ def drop_schema(schema: str) -> str:
     return f"DROP SCHEMA {quote(schema)} CASCADE"
 
 
-def drop_table(name: TableName) -> str:
-    """The statement that drops a table; it fails while another table refers to it."""
-    return f"DROP TABLE {qualified(name)}"
-
-
 def create_table(
     table: Table, *, enum_names: Mapping[SchemaEnum, str], taken_names: Iterable[str] = ()
 ) -> tuple[str, ...]:

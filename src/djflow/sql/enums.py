@@ -88,11 +88,6 @@ def create_enum(schema: str, name: str, enum: EnumType) -> str:
     return f"CREATE TYPE {qualified(TableName(schema, name))} AS ENUM ({labels})"
 
 
-def drop_enum(schema: str, name: str) -> str:
-    """The statement that drops an enum's type; it fails while a column uses it."""
-    return f"DROP TYPE {qualified(TableName(schema, name))}"
-
-
 def _free_or_same(enum: EnumType, types: Mapping[str, EnumType]) -> str:
     # Labels may contain "_", so even the ordered name can be taken: then lengths tell them apart.
     candidates = (

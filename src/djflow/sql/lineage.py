@@ -1,5 +1,7 @@
 """The table `~lineage` of a schema, which names the origin of each attribute that has one."""
 
+from collections.abc import Iterable
+
 from djflow.model.names import TableName
 from djflow.model.table import Table
 from djflow.sql.identifiers import qualified
@@ -32,27 +34,29 @@ def lineage_rows(table: Table) -> tuple[tuple[str, str, str], ...]:
     return tuple((table.name.table, c.name, c.lineage) for c in table.columns if c.lineage is not None)
 
 
+def lineage_columns(tables: Iterable[Table]) -> tuple[list[str], list[str], list[str]]:
+    """The rows of several tables by column: the parameters of `insert_lineage`."""
+    rows = [row for table in tables for row in lineage_rows(table)]
+    return [row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]
+
+
 def insert_lineage(schema: str) -> str:
-    """The statement that writes one of `lineage_rows`; three parameters as psycopg spells them.
+    """The statement that writes the rows of `lineage_columns`, which are its parameters.
 
     >>> print(insert_lineage("lab"))
-    INSERT INTO "lab"."~lineage" (table_name, attribute_name, lineage) VALUES (%s, %s, %s)
-    ON CONFLICT (table_name, attribute_name) DO UPDATE SET lineage = excluded.lineage
+    INSERT INTO "lab"."~lineage" (table_name, attribute_name, lineage)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
     """
     return (
-        f"INSERT INTO {_parametrised(schema)} (table_name, attribute_name, lineage) VALUES (%s, %s, %s)\n"
-        "ON CONFLICT (table_name, attribute_name) DO UPDATE SET lineage = excluded.lineage"
+        f"INSERT INTO {_table(schema)} (table_name, attribute_name, lineage)\n"
+        "SELECT * FROM unnest($1::text[], $2::text[], $3::text[])"
     )
 
 
 def delete_lineage(schema: str) -> str:
-    """The statement that forgets a table's rows; its one parameter is the table's name."""
-    return f"DELETE FROM {_parametrised(schema)} WHERE table_name = %s"
+    """The statement that forgets the rows of tables; its one parameter is the list of their names."""
+    return f"DELETE FROM {_table(schema)} WHERE table_name = ANY($1)"
 
 
 def _table(schema: str) -> str:
     return qualified(TableName(schema, LINEAGE_TABLE))
-
-
-def _parametrised(schema: str) -> str:
-    return _table(schema).replace("%", "%%")

@@ -10,8 +10,7 @@ from djflow.model.names import TableName
 from djflow.model.table import Table
 from djflow.sql.ddl import create_schema, create_table
 from djflow.sql.enums import enum_types, plan_enums
-from djflow.sql.identifiers import qualified
-from djflow.sql.lineage import LINEAGE_TABLE, create_lineage_table, lineage_rows
+from djflow.sql.lineage import create_lineage_table, delete_lineage, insert_lineage, lineage_columns
 
 _SCHEMA = "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1"
 
@@ -70,18 +69,5 @@ def _create(session: Session, schema: str, tables: Sequence[Table]) -> None:
         statements += create_table(table, enum_names=enums.names, taken_names=taken)
     for statement in statements:
         session.execute(statement)
-    _write_lineage(session, schema, ordered)
-
-
-def _write_lineage(session: Session, schema: str, tables: Sequence[Table]) -> None:
-    target = qualified(TableName(schema, LINEAGE_TABLE))
-    rows = [row for table in tables for row in lineage_rows(table)]
-    columns = [list(column) for column in zip(*rows, strict=True)] or [[], [], []]
-    session.execute(
-        f"DELETE FROM {target} WHERE table_name = ANY($1)", [[table.name.table for table in tables]]
-    )
-    session.execute(
-        f"INSERT INTO {target} (table_name, attribute_name, lineage) "
-        "SELECT * FROM unnest($1::text[], $2::text[], $3::text[])",
-        columns,
-    )
+    session.execute(delete_lineage(schema), [[table.name.table for table in ordered]])
+    session.execute(insert_lineage(schema), lineage_columns(ordered))
