@@ -38,13 +38,13 @@ Project: subject, session, hours = duration / 60
 
 
 def test_columns_that_nobody_reads_are_not_read(lab: Lab) -> None:
-    plan = analyze.project(analyze.join(lab["session"], lab["trial"]), ("rt",), {})
+    plan = analyze.project(analyze.join(lab["session"], lab["trial"]), ("day", "rt"), {})
     assert show_plan(optimise(plan).plan) == snapshot("""\
-Project: subject, session, trial, rt
-  Join: subject, session
-    Project: subject, session
-      Scan: lab.session
-    Scan: lab.trial""")
+LeftJoin: subject, session
+  Scan: lab.trial
+  Project: subject, session, day
+    Scan: lab.session\
+""")
 
 
 def test_a_restriction_by_a_relation_reads_only_its_keys(lab: Lab) -> None:
@@ -79,7 +79,7 @@ def test_a_rule_that_changes_the_heading_is_caught(lab: Lab, monkeypatch: pytest
     def lose_columns(node: Node) -> Node:
         return Project(node, ()) if isinstance(node, Scan) else node
 
-    monkeypatch.setattr(rewriter, "LOCAL_RULES", (lose_columns,))
+    monkeypatch.setattr(rewriter, "STAGES", ({Scan: (lose_columns,)},))
     with pytest.raises(PlannerBugError, match="lose_columns"):
         optimise(lab["session"])
 

@@ -1,7 +1,8 @@
 """Each part of a condition goes to the side of a join that it reads."""
 
+from djflow.planner.conjuncts import restricted
 from djflow.planner.nodes import Join, Node, Restrict
-from djflow.planner.scalar import Scalar, columns_of, conjunction, conjuncts
+from djflow.planner.scalar import columns_of, conjuncts
 
 
 def push_restriction_below_join(node: Node) -> Node:
@@ -20,22 +21,22 @@ def push_restriction_below_join(node: Node) -> Node:
     """
     match node:
         case Restrict(Join(left, right, on, heading, kind), condition):
-            parts = conjuncts(condition)
-            to_left = [part for part in parts if _reads_only(part, left)]
-            to_right = [part for part in parts if kind == "inner" and _reads_only(part, right)]
-            rest = tuple(part for part in parts if part not in to_left and part not in to_right)
-            if len(rest) == len(parts):
+            to_left, to_right, rest = [], [], []
+            for part in conjuncts(condition):
+                names = columns_of(part)
+                is_left = bool(names) and all(name in left.heading for name in names)
+                is_right = bool(names) and kind == "inner" and all(name in right.heading for name in names)
+                if is_left:
+                    to_left.append(part)
+                if is_right:
+                    to_right.append(part)
+                if not (is_left or is_right):
+                    rest.append(part)
+            if not (to_left or to_right):
                 return node
-            joined = Join(_restricted(left, to_left), _restricted(right, to_right), on, heading, kind)
-            return Restrict(joined, conjunction(rest)) if rest else joined
+            joined = Join(
+                restricted(left, tuple(to_left)), restricted(right, tuple(to_right)), on, heading, kind
+            )
+            return restricted(joined, tuple(rest))
         case _:
             return node
-
-
-def _reads_only(part: Scalar, side: Node) -> bool:
-    names = columns_of(part)
-    return bool(names) and all(name in side.heading for name in names)
-
-
-def _restricted(side: Node, parts: list[Scalar]) -> Node:
-    return Restrict(side, conjunction(tuple(parts))) if parts else side

@@ -1,6 +1,20 @@
 """What can have no rows is not asked for."""
 
-from djflow.planner.nodes import Aggregate, Empty, Join, LocalFrame, Node, Project, Restrict, SemiJoin, Top
+from djflow.planner.nodes import (
+    Aggregate,
+    Distinct,
+    Empty,
+    Group,
+    Join,
+    LocalAggregate,
+    LocalFrame,
+    Node,
+    Project,
+    Restrict,
+    SemiJoin,
+    Top,
+    Union,
+)
 from djflow.planner.scalar import FALSE
 
 
@@ -17,11 +31,15 @@ def replace_by_empty(node: Node) -> Node:
             return source
         case SemiJoin(_, other, _, False) if _is_empty(other):
             return Empty(node.heading)
-        case SemiJoin(source) | Aggregate(source) if _is_empty(source):
+        case SemiJoin(source) | Aggregate(source) | LocalAggregate(source) if _is_empty(source):
+            return Empty(node.heading)
+        case Group(source, keys) if keys and _is_empty(source):
+            return Empty(node.heading)
+        case Union(left, right) if _is_empty(left) and _is_empty(right):
             return Empty(node.heading)
         case Restrict(source, condition) if condition == FALSE or _is_empty(source):
             return Empty(node.heading)
-        case Project(source) | Top(source) if _is_empty(source):
+        case Project(source) | Top(source) | Distinct(source) if _is_empty(source):
             return Empty(node.heading)
         case Join(left) if _is_empty(left):
             return Empty(node.heading)
