@@ -5,17 +5,31 @@ stream borrows a connection of its own and gives it back when it is exhausted.
 """
 
 import threading
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
 
+from djflow.backend import settings, temporary
+from djflow.backend import snapshot as snapshots
+from djflow.backend.settings import Setting
 from djflow.backend.sqlstate import translate
-from djflow.backend.statement import Parameters
+from djflow.backend.statement import Parameters, TemporaryRows
 
 _BATCH_BYTES: Final = "adbc.postgresql.batch_size_hint_bytes"
 _MAX_IDLE: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A query, with what its connection must have before: settings and filled temporary tables."""
+
+    sql: str
+    parameters: Parameters = ()
+    settings: Sequence[Setting] = ()
+    tables: Sequence[TemporaryRows] = ()
 
 
 class AdbcPool:
@@ -28,38 +42,38 @@ class AdbcPool:
         self._lock = threading.Lock()
 
     def stream(
-        self, sql: str, parameters: Parameters, *, batch_bytes: int | None = None
+        self,
+        reading: Reading,
+        shipped: Reading | None = None,
+        *,
+        batch_bytes: int | None = None,
+        snapshot: str | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """Run a query and yield its batches; the first yields come before the last rows are read.
 
         An empty result yields one batch without rows, so that the types are known.
+        `shipped` is the same query over temporary tables, preferred where the server allows these.
+        `snapshot` names the view to read, by default the database as it is.
+        A query without parameters takes bounded memory; libpq holds the result of one with them.
         Raises the typed errors of `djflow.errors`.
         """
-        import adbc_driver_manager
+        with _typed_errors(), self._lent() as lease:
+            connection = lease.connection
+            # Rows written now are later than a snapshot of then, and would not be seen in it.
+            if shipped is not None and snapshot is None and temporary.fill(connection, shipped.tables):
+                reading = shipped
+            with _transaction(connection, reading.settings, snapshot):
+                yield from _batches(connection, reading, batch_bytes)
+            # A connection that is not sound is closed, and its tables go with it.
+            lease.is_sound = temporary.drop(connection, reading.tables)
 
-        connection = self._take()
-        healthy = False
-        cursor = connection.cursor()
+    @contextmanager
+    def _lent(self) -> Iterator["_Lease"]:
+        lease = _Lease(self._take())
         try:
-            if batch_bytes is not None:
-                cursor.adbc_statement.set_options(**{_BATCH_BYTES: str(batch_bytes)})
-            cursor.execute(sql, bind_row(parameters) if parameters else None)
-            reader = cursor.fetch_record_batch()
-            empty = True
-            for batch in reader:
-                empty = False
-                yield batch
-            if empty:
-                yield pa.RecordBatch.from_pylist([], schema=reader.schema)
-            healthy = True
-        except adbc_driver_manager.Error as error:
-            raise translate(error) from error
-        except (OSError, pa.ArrowException) as error:
-            raise translate(error) from error
+            yield lease
         finally:
-            with suppress(adbc_driver_manager.Error):
-                cursor.close()
-            self._give_back(connection, healthy=healthy)
+            self._give_back(lease.connection, healthy=lease.is_sound)
 
     def close(self) -> None:
         """Close all idle connections; open streams close theirs when they end."""
@@ -110,16 +124,60 @@ class AdbcPool:
         connection.close()
 
 
+@dataclass(slots=True)
+class _Lease:
+    """A connection in use, and whether it can be used again."""
+
+    connection: Any
+    is_sound: bool = False
+
+
+@contextmanager
+def _typed_errors() -> Iterator[None]:
+    import adbc_driver_manager
+
+    try:
+        yield
+    except (adbc_driver_manager.Error, OSError, pa.ArrowException) as error:
+        raise translate(error) from error
+
+
+@contextmanager
+def _transaction(connection: Any, assigned: Sequence[Setting], snapshot: str | None) -> Iterator[None]:
+    """A transaction, if settings or a snapshot need one; who fails in it closes the connection."""
+    if not assigned and snapshot is None:
+        yield
+        return
+    snapshots.enter(connection, snapshot)
+    settings.assign(connection, assigned)
+    yield
+    snapshots.leave(connection)
+
+
+def _batches(connection: Any, reading: Reading, batch_bytes: int | None) -> Iterator[pa.RecordBatch]:
+    import adbc_driver_manager
+
+    cursor = connection.cursor()
+    try:
+        if batch_bytes is not None:
+            cursor.adbc_statement.set_options(**{_BATCH_BYTES: str(batch_bytes)})
+        cursor.execute(reading.sql, bind_row(reading.parameters) if reading.parameters else None)
+        reader = cursor._results.reader  # noqa: SLF001 - the public one loses the SQLSTATE of what fails
+        empty = True
+        for batch in reader:
+            empty = False
+            yield batch
+        if empty:
+            yield pa.RecordBatch.from_pylist([], schema=reader.schema)
+    finally:
+        with suppress(adbc_driver_manager.Error):
+            cursor.close()
+
+
 def bind_row(parameters: Parameters) -> pa.RecordBatch:
     """The parameters as the one row that the driver binds.
 
     A statement binds one row only: many values travel as one list.
     """
-    arrays = [_one(parameter.value, parameter.type) for parameter in parameters]
+    arrays = [settings.one_row(parameter) for parameter in parameters]
     return pa.RecordBatch.from_arrays(arrays, names=[str(i) for i in range(1, len(arrays) + 1)])
-
-
-def _one(value: Any, type_: pa.DataType) -> pa.Array:
-    if isinstance(value, pa.Array) and pa.types.is_list(type_):
-        return pa.ListArray.from_arrays(pa.array([0, len(value)], pa.int32()), value)
-    return pa.array([value], type_)

@@ -16,6 +16,7 @@ from djflow.backend.column_types import (
 )
 from djflow.model.catalog import Catalog
 from djflow.model.table import Attribute, ForeignKey, IndexSpec, Table
+from djflow.model.types import EnumType
 from djflow.sql.indexes import implied_index
 
 
@@ -114,7 +115,8 @@ class _Assembly:
             for parent in () if declared else self._parents(column):
                 inherited = self._type(parent)
                 if fits(inherited.stored, physical):
-                    declared = ColumnType(inherited.type, inherited.stored, comment)
+                    stored = physical if isinstance(physical, EnumType) else inherited.stored
+                    declared = ColumnType(inherited.type, stored, comment)
                     break
             self.known_types[column] = declared or self.known_types[column]
         return self.known_types[column]
@@ -162,6 +164,7 @@ class _Assembly:
             in_key=in_key,
             nullable=any(not self.columns[key.table, own].is_required for own in key.columns),
             unique=frozenset(key.columns) in unique,
+            is_enforced=key.is_enforced,
         )
 
     def _indexes(self, table: int, foreign_keys: Iterable[ForeignKey]) -> tuple[IndexSpec, ...]:

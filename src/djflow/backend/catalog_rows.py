@@ -43,6 +43,8 @@ class TypeRow:
     labels: tuple[str, ...] | None
     base: int
     base_sql: str
+    schema: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class KeyRow:
     columns: tuple[int, ...]
     parent: int | None
     parent_columns: tuple[int, ...]
+    is_enforced: bool = True
 
 
 @dataclass(frozen=True, slots=True)

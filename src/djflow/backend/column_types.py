@@ -10,6 +10,7 @@ from djflow.definition import canonical_default, parse_type
 from djflow.errors import DefinitionError
 from djflow.model.table import CurrentTimestamp, Default, Literal, Null
 from djflow.model.types import CodecType, CoreType, DataType, EnumType, NativeType, StoredType, sql_type
+from djflow.sql.identifiers import quote
 
 _MARKED: Final = re.compile(
     r""":(?P<type>(?:'(?:[^']|'')*'|"(?:[^"]|"")*"|[^:'"])+):(?P<comment>.*)""", re.DOTALL
@@ -39,7 +40,7 @@ def physical_type(column: ColumnRow, types: Mapping[int, TypeRow]) -> StoredType
     oid, sql = column.type, column.sql
     while (row := types.get(oid)) is not None:
         if row.labels is not None:
-            return EnumType(row.labels)
+            return EnumType(row.labels, f"{quote(row.schema)}.{quote(row.name)}")
         oid, sql = row.base, row.base_sql
     if (column.default or "").startswith("nextval("):
         return NativeType(_SERIAL.get(sql, sql))
@@ -122,7 +123,9 @@ def _constant(text: str) -> str | None:
 def _stored(declared: DataType, physical: StoredType) -> StoredType | None:
     if isinstance(declared, CodecType):
         return _codec_storage(physical)
-    return declared if fits(declared, physical) else None
+    if not fits(declared, physical):
+        return None
+    return physical if isinstance(physical, EnumType) else declared  # which knows the type's name
 
 
 def _codec_storage(physical: StoredType) -> StoredType | None:

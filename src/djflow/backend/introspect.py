@@ -60,12 +60,14 @@ SELECT t.oid,
   CASE WHEN t.typtype = 'e' THEN ARRAY(
     SELECT e.enumlabel::text FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder
   ) END,
-  t.typbasetype, coalesce(format_type(t.typbasetype, t.typtypmod), '')
+  t.typbasetype, coalesce(format_type(t.typbasetype, t.typtypmod), ''), n.nspname, t.typname
 FROM used JOIN pg_catalog.pg_type t ON t.oid = used.oid
+JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
 WHERE t.typtype IN ('d', 'e')
 """
 _KEYS: Final = """
-SELECT k.conrelid, k.conkey::int[], nullif(k.confrelid, 0), coalesce(k.confkey::int[], '{}')
+SELECT k.conrelid, k.conkey::int[], nullif(k.confrelid, 0), coalesce(k.confkey::int[], '{}'),
+  k.convalidated AND NOT k.condeferrable
 FROM pg_catalog.pg_constraint k
 WHERE k.conrelid = ANY (%(tables)s::oid[]) AND k.contype IN ('p', 'f') AND k.conparentid = 0
 ORDER BY k.oid
@@ -80,7 +82,7 @@ FROM pg_catalog.pg_index i
 JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
 JOIN pg_catalog.pg_am m ON m.oid = c.relam
 WHERE i.indrelid = ANY (%(tables)s::oid[])
-  AND NOT i.indisprimary AND i.indisvalid AND i.indpred IS NULL AND m.amname = 'btree'
+  AND NOT i.indisprimary AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND m.amname = 'btree'
 ORDER BY i.indexrelid
 """
 _WITH_LINEAGE: Final = """
@@ -124,12 +126,14 @@ def introspect(connection: "psycopg.Connection[Any]", schemas: Sequence[str] | N
             tables=tables,
             columns=tuple(ColumnRow(*row) for row in _rows(connection, _COLUMNS, tables=oids)),
             types=tuple(
-                TypeRow(oid, None if labels is None else tuple(labels), base, base_sql)
-                for oid, labels, base, base_sql in _rows(connection, _TYPES, tables=oids)
+                TypeRow(oid, None if labels is None else tuple(labels), *rest)
+                for oid, labels, *rest in _rows(connection, _TYPES, tables=oids)
             ),
             keys=tuple(
-                KeyRow(table, tuple(columns), parent, tuple(parent_columns))
-                for table, columns, parent, parent_columns in _rows(connection, _KEYS, tables=oids)
+                KeyRow(table, tuple(columns), parent, tuple(parent_columns), is_enforced)
+                for table, columns, parent, parent_columns, is_enforced in _rows(
+                    connection, _KEYS, tables=oids
+                )
             ),
             indexes=tuple(
                 IndexRow(table, is_unique, tuple(columns), tuple(texts))

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from djflow.backend import rows
 from djflow.backend.sqlstate import translate
-from djflow.backend.statement import Parameters
+from djflow.backend.statement import Parameters, ShippedStatement
 from djflow.configuration import Settings
 from djflow.errors import ConnectionFailedError, LostConnectionError
 
@@ -25,9 +25,13 @@ if TYPE_CHECKING:
 
     from djflow.backend.adbc import AdbcPool
     from djflow.backend.embedded import EmbeddedServer
+    from djflow.backend.settings import SettledStatement
+    from djflow.backend.snapshot import Snapshot
 
 T = TypeVar("T")
 _STREAM_BYTES: Final = 1 << 20
+# Arrays of integers are as fast as a table up to about 700,000, of text to 100,000, in two columns to 50,000.
+INLINE_VALUES: Final = 200_000
 _open_sessions: Final["WeakSet[Session]"] = WeakSet()
 
 
@@ -40,11 +44,12 @@ def _close_sessions() -> None:
 class Session:
     """The way to one database. Safe to use from several threads; each has its own transaction.
 
-    Everything opens lazily: making a session costs nothing.
+    Everything opens lazily: making a session costs nothing. `inline_values` is how many values of
+    a local frame travel as arrays; larger frames travel as temporary tables.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, inline_values: int = INLINE_VALUES) -> None:
+        self.settings, self.inline_values = settings, inline_values
         self._abandoned: list[object] = []
         self._reset()
         _open_sessions.add(self)
@@ -58,7 +63,7 @@ class Session:
         self._embedded: EmbeddedServer | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Session, (self.settings,)
+        return Session, (self.settings, self.inline_values)
 
     def __repr__(self) -> str:
         return f"Session({self._server})"
@@ -74,6 +79,14 @@ class Session:
         if self.is_remote:
             return self.settings.database.describe()
         return f"the embedded server of {self.settings.home}"
+
+    def snapshot(self) -> "Snapshot":
+        """The database as it is now, for readers on other connections, until it is closed."""
+        from djflow.backend.snapshot import Snapshot
+
+        connection = self._open()
+        self._keep(connection, threading.main_thread())  # no thread's end closes it
+        return Snapshot(connection)
 
     def conninfo(self) -> str:
         """The libpq connection string, password included: never show it.
@@ -103,23 +116,26 @@ class Session:
         return connection
 
     def _connect(self) -> "psycopg.Connection[Any]":
+        connection = self._open()
+        self._keep(connection, threading.current_thread())
+        return connection
+
+    def _open(self) -> "psycopg.Connection[Any]":
         import psycopg
 
         try:
-            connection = psycopg.connect(self.conninfo(), autocommit=True, application_name="djflow")
+            return psycopg.connect(self.conninfo(), autocommit=True, application_name="djflow")
         except psycopg.Error as error:
             raise translate(error, server=self._server) from None  # it can quote the password
-        self._keep(connection)
-        return connection
 
-    def _keep(self, connection: "psycopg.Connection[Any]") -> None:
+    def _keep(self, connection: "psycopg.Connection[Any]", owner: threading.Thread) -> None:
         """Remember a connection, and close those of threads that have ended."""
         with self._lock:
             for thread, known in self._every:
                 if not thread.is_alive():
                     known.close()
             self._every = [(thread, known) for thread, known in self._every if not known.closed]
-            self._every.append((threading.current_thread(), connection))
+            self._every.append((owner, connection))
 
     def _after_fork(self) -> None:
         if self._process != os.getpid():
@@ -176,13 +192,26 @@ class Session:
         except psycopg.Error as error:
             raise translate(error) from error
 
-    def query_rows(self, sql: str, parameters: Parameters) -> list[tuple[Any, ...]]:
-        """The rows of a small query; retried once on a fresh connection if the old one broke."""
-        return self._retried(lambda: rows.run(self.connection, sql, parameters).fetchall())
+    # Each statement may come with `shipped`, the same one with its large frames in temporary tables.
 
-    def write(self, sql: str, parameters: Parameters) -> int:
+    def query_rows(
+        self, sql: str, parameters: Parameters, shipped: ShippedStatement | None = None
+    ) -> list[tuple[Any, ...]]:
+        """The rows of a small query; retried once on a fresh connection if the old one broke."""
+        return self._retried(lambda: self._run(sql, parameters, shipped).fetchall())
+
+    def write(self, sql: str, parameters: Parameters, shipped: ShippedStatement | None = None) -> int:
         """Run a statement that writes; the number of rows affected."""
-        return rows.run(self.connection, sql, parameters).rowcount
+        return self._run(sql, parameters, shipped).rowcount
+
+    def _run(
+        self, sql: str, parameters: Parameters, shipped: ShippedStatement | None
+    ) -> "psycopg.RawCursor[Any]":
+        if shipped is None:
+            return rows.run(self.connection, sql, parameters)
+        from djflow.backend.temporary import run_shipped
+
+        return run_shipped(self.connection, sql, parameters, shipped)
 
     def copy(self, statement: str, payload: Iterable[bytes]) -> int:
         """Send rows in binary form to `COPY ... FROM STDIN`; the number of rows written."""
@@ -196,19 +225,65 @@ class Session:
         except psycopg.Error as error:
             raise translate(error) from error
 
-    def read_small(self, sql: str, parameters: Parameters, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    def read_small(
+        self,
+        sql: str,
+        parameters: Parameters,
+        schema: pa.Schema,
+        shipped: ShippedStatement | None = None,
+    ) -> Iterator[pa.RecordBatch]:
         """The batches of a query of few rows, or of one inside a transaction."""
-        cursor = self._retried(lambda: rows.run(self.connection, sql, parameters))
+        cursor = self._retried(lambda: self._run(sql, parameters, shipped))
         return rows.batches(cursor, schema)
 
     def read_bulk(
-        self, sql: str, parameters: Parameters, *, streaming: bool = False
+        self,
+        sql: str,
+        parameters: Parameters,
+        shipped: ShippedStatement | None = None,
+        *,
+        snapshot: str | None = None,
     ) -> Iterator[pa.RecordBatch]:
-        """The batches of a query of many rows, over a connection of its own."""
-        batch_bytes = _STREAM_BYTES if streaming else None
-        stream = self._adbc().stream(sql, parameters, batch_bytes=batch_bytes)
+        """The batches of a query for a result that is held in memory anyway, over a connection of its own.
+
+        `snapshot` names the view to read, by default the database as it is.
+        """
+        from djflow.backend.adbc import Reading
+
+        plain = Reading(sql, parameters)
+        with_tables = None
+        if shipped is not None:
+            with_tables = Reading(shipped.sql, shipped.parameters, (), shipped.tables)
+        return self._begun(lambda pool: pool.stream(plain, with_tables, snapshot=snapshot))
+
+    def read_stream(
+        self,
+        statement: "SettledStatement",
+        shipped: "SettledStatement | None" = None,
+        *,
+        snapshot: str | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """The batches of a query as they come, in bounded memory, over a connection of its own.
+
+        `snapshot` names the view to read, by default the database as it is.
+        """
+        from djflow.backend.adbc import Reading
+
+        def reading(settled: "SettledStatement") -> Reading:
+            return Reading(settled.sql, (), settled.settings, settled.tables)
+
+        with_tables = None if shipped is None else reading(shipped)
+        return self._begun(
+            lambda pool: pool.stream(
+                reading(statement), with_tables, batch_bytes=_STREAM_BYTES, snapshot=snapshot
+            )
+        )
+
+    def _begun(self, stream: "Callable[[AdbcPool], Iterator[pa.RecordBatch]]") -> Iterator[pa.RecordBatch]:
+        """The batches of a stream, which is retried where its connection had ended before."""
+        batches = stream(self._adbc())
         try:
-            first = next(stream)
+            first = next(batches)
         except (LostConnectionError, ConnectionFailedError) as error:
             # The server may have restarted since; the embedded one is started by whoever needs it.
             if not self.settings.database.reconnect or (
@@ -216,10 +291,10 @@ class Session:
             ):
                 raise
             self._drop_pool()
-            stream = self._adbc().stream(sql, parameters, batch_bytes=batch_bytes)
-            first = next(stream)
+            batches = stream(self._adbc())
+            first = next(batches)
         yield first
-        yield from stream
+        yield from batches
 
     def _adbc(self) -> "AdbcPool":
         self._after_fork()

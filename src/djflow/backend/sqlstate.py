@@ -207,6 +207,25 @@ def _conflict(report: ServerReport, table: str) -> DjflowError:
     )
 
 
+def _overflow(report: ServerReport, table: str) -> DjflowError:
+    return _computed(
+        report,
+        table,
+        "A result is too large for its type: cast an operand to a wider one, as in CAST(x AS BIGINT) "
+        "or CAST(x AS DOUBLE).",
+    )
+
+
+def _division(report: ServerReport, table: str) -> DjflowError:
+    return _computed(report, table, "Write nullif(x, 0) for the divisor: the result is null where x is 0.")
+
+
+def _computed(report: ServerReport, table: str, advice: str) -> DjflowError:
+    """An error of arithmetic; the same of a value on its way into a column is no matter of expressions."""
+    found = _data(report, table)
+    return found if isinstance(found, DataTypeError) else found.suggest(advice)
+
+
 def _other(report: ServerReport, table: str) -> DjflowError:
     return QueryError(_plain(report, table), sqlstate=report.sqlstate)
 
@@ -226,6 +245,8 @@ def _key(report: ServerReport) -> str:
 
 _Build = Callable[[ServerReport, str], DjflowError]
 _BY_CODE: Final[Mapping[str, _Build]] = {
+    "22003": _overflow,
+    "22012": _division,
     "23001": _still_referenced,
     "23502": _missing_attribute,
     "23503": _foreign_key,

@@ -21,3 +21,36 @@ class BoundValue(Protocol):
 
 
 Parameters = Sequence[BoundValue]
+
+
+class TemporaryRows(Protocol):
+    """Rows for a temporary table; their types are those in which parameters travel."""
+
+    @property
+    def name(self) -> str:
+        """The table's name, without quotes."""
+        ...
+
+    @property
+    def rows(self) -> pa.Table:
+        """The rows, under the names of the table's columns."""
+        ...
+
+
+class ShippedStatement(Protocol):
+    """A statement that reads temporary tables, which must be filled before and dropped after it."""
+
+    @property
+    def sql(self) -> str:
+        """The text with `$1`, `$2`, ... for the parameters."""
+        ...
+
+    @property
+    def parameters(self) -> Parameters:
+        """The values of the parameters."""
+        ...
+
+    @property
+    def tables(self) -> Sequence[TemporaryRows]:
+        """The tables that the text reads."""
+        ...

@@ -1,6 +1,6 @@
 """Runs compiled plans and restores exact Arrow types, batch by batch."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +13,9 @@ from djflow.model.types import arrow_type
 from djflow.planner.carry import carried_type
 from djflow.planner.lower_sql import Statement, lower_count, lower_exists
 from djflow.planner.nodes import Node
+from djflow.planner.questions import counted, whether_any
 from djflow.planner.rewriter import optimise
+from djflow.planner.settings import plan_settings
 
 
 def schema_of(heading: Heading) -> pa.Schema:
@@ -21,23 +23,41 @@ def schema_of(heading: Heading) -> pa.Schema:
     return pa.schema([pa.field(a.name, arrow_type(a.stored), nullable=a.nullable) for a in heading])
 
 
-def stream(session: Session, compiled: Compiled, *, streaming: bool = False) -> Iterator[pa.RecordBatch]:
-    """The rows of a plan as record batches of `schema_of(heading)`, at least one batch."""
+def stream(
+    session: Session, compiled: Compiled, *, streaming: bool = False, snapshot: str | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a plan as record batches of `schema_of(heading)`, at least one batch.
+
+    `snapshot` names the view of the database to read, by default the database as it is.
+    """
     statement = compiled.statement
     schema = schema_of(statement.heading)
-    for batch in _carried_batches(session, statement, small=compiled.is_small, streaming=streaming):
+    if snapshot is None and (compiled.is_small or session.in_transaction):
+        carried = _small(session, statement)
+    elif streaming:
+        carried = _streamed(session, statement, snapshot)
+    else:
+        shipped = statement.shipped(session.inline_values)
+        carried = session.read_bulk(statement.sql, statement.parameters, shipped, snapshot=snapshot)
+    for batch in carried:
         yield _exact(batch, statement.heading, schema)
 
 
-def _carried_batches(
-    session: Session, statement: Statement, *, small: bool, streaming: bool
-) -> Iterator[pa.RecordBatch]:
-    if small or session.in_transaction:
-        fields = [pa.field(a.name, carried_type(a.stored)) for a in statement.heading]
-        # Rows without attributes still count: SELECT has one column all the same.
-        schema = pa.schema(fields or [pa.field("_row", pa.bool_())])
-        return session.read_small(statement.sql, statement.parameters, schema)
-    return session.read_bulk(statement.sql, statement.parameters, streaming=streaming)
+def _small(session: Session, statement: Statement) -> Iterator[pa.RecordBatch]:
+    fields = [pa.field(a.name, carried_type(a.stored)) for a in statement.heading]
+    # Rows without attributes still count: SELECT has one column all the same.
+    schema = pa.schema(fields or [pa.field("_row", pa.bool_())])
+    shipped = statement.shipped(session.inline_values)
+    return session.read_small(statement.sql, statement.parameters, schema, shipped)
+
+
+def _streamed(session: Session, statement: Statement, snapshot: str | None) -> Iterator[pa.RecordBatch]:
+    shipped = statement.shipped(session.inline_values)
+    return session.read_stream(
+        plan_settings(statement.sql, statement.parameters),
+        None if shipped is None else plan_settings(shipped.sql, shipped.parameters, shipped.tables),
+        snapshot=snapshot,
+    )
 
 
 def _exact(batch: pa.RecordBatch, heading: Heading, schema: pa.Schema) -> pa.RecordBatch:
@@ -56,19 +76,27 @@ def _restored(column: pa.Array, attribute: Attribute) -> pa.Array:
 
 def count(session: Session, plan: Node) -> int:
     """The number of rows of a plan."""
-    statement = lower_count(optimise(plan).plan)
-    return int(session.query_rows(statement.sql, statement.parameters)[0][0])
+    return int(_answer(session, lower_count(optimise(counted(plan)).plan))[0][0])
 
 
 def exists(session: Session, plan: Node) -> bool:
     """Whether a plan has any row."""
-    statement = lower_exists(optimise(plan).plan)
-    return bool(session.query_rows(statement.sql, statement.parameters)[0][0])
+    return bool(_answer(session, lower_exists(optimise(whether_any(plan)).plan))[0][0])
 
 
 def analysed(session: Session, statement: Statement) -> str:
     """PostgreSQL's own plan of a statement, run with times."""
-    rows: list[tuple[Any, ...]] = session.query_rows(
-        f"EXPLAIN (ANALYZE, BUFFERS) {statement.sql}", statement.parameters
-    )
-    return "\n".join(row[0] for row in rows)
+    return "\n".join(row[0] for row in _answer(session, statement, "EXPLAIN (ANALYZE, BUFFERS) {}".format))
+
+
+def write(session: Session, statement: Statement, within: Callable[[str], str]) -> int:
+    """Run the statement that `within` makes around another one, such as INSERT; the rows affected."""
+    shipped = statement.shipped(session.inline_values, within)
+    return session.write(within(statement.sql), statement.parameters, shipped)
+
+
+def _answer(
+    session: Session, statement: Statement, within: Callable[[str], str] = str
+) -> list[tuple[Any, ...]]:
+    shipped = statement.shipped(session.inline_values, within)
+    return session.query_rows(within(statement.sql), statement.parameters, shipped)

@@ -1,0 +1,81 @@
+"""Values that a statement reads as settings of its transaction, on an ADBC connection in autocommit mode.
+
+They are bound as parameters of a statement ahead of it, and gone with the transaction.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from djflow.backend.statement import BoundValue, TemporaryRows
+from djflow.sql.identifiers import literal
+
+# A result has 1,664 columns at most.
+_AT_ONCE: Final = 1_000
+_SQL_TYPES: Final = {pa.int64(): "bigint", pa.string(): "text", pa.binary(): "bytea"}
+
+
+class Setting(BoundValue, Protocol):
+    """A value, never null, and the name of the setting that holds it as the server's text."""
+
+    @property
+    def name(self) -> str:
+        """The name, with a dot in it."""
+        ...
+
+
+class SettledStatement(Protocol):
+    """A statement without parameters, with the settings and the temporary tables that it reads."""
+
+    @property
+    def sql(self) -> str:
+        """The text."""
+        ...
+
+    @property
+    def settings(self) -> Sequence[Setting]:
+        """The settings that the text reads."""
+        ...
+
+    @property
+    def tables(self) -> Sequence[TemporaryRows]:
+        """The temporary tables that the text reads."""
+        ...
+
+
+def assign(connection: Any, settings: Sequence[Setting]) -> None:
+    """Set settings for the transaction that is open on the connection."""
+    for first in range(0, len(settings), _AT_ONCE):
+        some = settings[first : first + _AT_ONCE]
+        values = [_bound(setting) for setting in some]
+        assignments = (
+            f"set_config({literal(setting.name)}, ${n}::{_sql_type(value.type)}::text, true) IS NULL"
+            for n, (setting, value) in enumerate(zip(some, values, strict=True), 1)
+        )
+        row = pa.RecordBatch.from_arrays(values, names=[setting.name for setting in some])
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {', '.join(assignments)}", row)
+            cursor.fetchall()  # the driver runs it no sooner
+
+
+def one_row(value: BoundValue) -> pa.Array:
+    """A value as the array of length one that the driver binds."""
+    if isinstance(value.value, pa.Array) and pa.types.is_list(value.type):
+        return pa.ListArray.from_arrays(pa.array([0, len(value.value)], pa.int32()), value.value)
+    return pa.array([value.value], value.type)
+
+
+def _bound(setting: Setting) -> pa.Array:
+    bound = one_row(setting)
+    # Doubles become text here: how many digits the server writes is a matter of its settings.
+    if bound.type == pa.float64():
+        return pc.cast(bound, pa.string())
+    if pa.types.is_list(bound.type) and bound.type.value_type == pa.float64():
+        return pa.ListArray.from_arrays(bound.offsets, pc.cast(bound.values, pa.string()))
+    return bound
+
+
+def _sql_type(type_: pa.DataType) -> str:
+    return f"{_SQL_TYPES[type_.value_type]}[]" if pa.types.is_list(type_) else _SQL_TYPES[type_]

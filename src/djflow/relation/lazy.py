@@ -1,0 +1,147 @@
+"""A relation as a `polars.LazyFrame` that asks the server for no more than the query over it needs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+
+from djflow.backend.session import Session
+from djflow.engine.compile import compile_plan
+from djflow.engine.execute import schema_of, stream
+from djflow.engine.key_ranges import sliced
+from djflow.engine.run import streamed
+from djflow.errors import DataTypeError, QueryError
+from djflow.model.table import Attribute, Heading
+from djflow.model.types import CodecType
+from djflow.planner import analyze
+from djflow.planner.nodes import Node, Project, Restrict, base_tables, is_ordered
+from djflow.planner.polars_expressions import read_condition
+from djflow.planner.scalar import Column, IsNull, Not, conjunction
+from djflow.planner.split import has_local
+from djflow.relation.database import Database
+from djflow.relation.fetch import polars_frame
+
+if TYPE_CHECKING:
+    import polars as pl
+
+# Values of a codec column that are looked at to tell its type.
+_SAMPLE: Final = 32
+
+
+def lazy_frame(plan: Node, database: Database) -> "pl.LazyFrame":
+    """The rows of a plan as a lazy frame; each collection of it reads them anew.
+
+    Raises `QueryError` inside a transaction: Polars reads over other connections, which do not see its rows.
+    """
+    from polars.io.plugins import register_io_source
+
+    if database.in_transaction:
+        raise QueryError(
+            "A lazy frame reads over connections of its own, which do not see what this transaction wrote. "
+            "Use to_polars().lazy(), or make it outside of the transaction."
+        )
+    database.ensure(base_tables(plan))
+    source = LazySource(plan, database)
+    return register_io_source(
+        source.read,
+        schema=lambda: source.schema,
+        is_pure=True,  # within one query: equal scans are read once, and so agree
+        explain_name="djflow",
+    )
+
+
+@dataclass(frozen=True)
+class LazySource:
+    """What Polars asks for rows: the plan with its restrictions, columns and limit is one statement."""
+
+    plan: Node
+    database: Database
+
+    @cached_property
+    def schema(self) -> "pl.Schema":
+        """The types that `to_polars` gives; those of codec columns are told from their first values."""
+        heading = self.plan.heading
+        found = dict(polars_frame(schema_of(heading).empty_table(), heading, self.database).schema)
+        encoded = [a.name for a in heading if isinstance(a.type, CodecType)]
+        return _schema(found | {name: self._sampled(name) for name in encoded})
+
+    def _sampled(self, name: str) -> "pl.DataType":
+        attribute = self.plan.heading[name]
+        present = Restrict(self.plan, Not(IsNull(Column(name, attribute.stored))))
+        rows = pa.Table.from_batches(
+            _batches(self.database.session, _columns(analyze.top(present, limit=_SAMPLE), [name]))
+        )
+        return polars_frame(rows, Heading((attribute,)), self.database).schema[name]
+
+    def read(
+        self,
+        with_columns: Sequence[str] | None,
+        predicate: "pl.Expr | None",
+        n_rows: int | None,
+        batch_size: int | None,
+    ) -> Iterator["pl.DataFrame"]:
+        """The frames that Polars asked for; closing the iterator stops the server's query."""
+        wanted = list(self.plan.heading.names if with_columns is None else with_columns)
+        plan, rest = pushed_down(self.plan, wanted, predicate, n_rows)
+        for batch in _batches(self.database.session, plan):
+            frame = self._frame(batch, plan.heading)
+            if rest is not None:
+                frame = frame.filter(rest)
+            yield from frame.iter_slices(batch_size) if batch_size and frame.height else (frame,)
+
+    def _frame(self, batch: pa.RecordBatch, heading: Heading) -> "pl.DataFrame":
+        frame = polars_frame(pa.Table.from_batches([batch]), heading, self.database)
+        changed = [a for a in heading if frame.schema[a.name] != self.schema[a.name]]
+        return frame.with_columns(self._conformed(frame[a.name], a) for a in changed) if changed else frame
+
+    def _conformed(self, values: "pl.Series", attribute: Attribute) -> "pl.Series":
+        """Values of a codec column, which take another form in a batch than in the first rows."""
+        import polars as pl
+
+        wanted = self.schema[attribute.name]
+        if values.null_count() == len(values):
+            return pl.Series(attribute.name, [None] * len(values), dtype=wanted)
+        if isinstance(wanted, pl.List) and isinstance(values.dtype, pl.Array):
+            return values.arr.to_list().cast(wanted)
+        raise DataTypeError(
+            "the codec's values do not all have one form, as a lazy frame needs",
+            column=attribute.name,
+            expected=f"{wanted} as in the first rows; leave the column out, or use to_polars()",
+            value=values.dtype,
+        )
+
+
+def pushed_down(
+    plan: Node, columns: Sequence[str], predicate: "pl.Expr | None", n_rows: int | None
+) -> "tuple[Node, pl.Expr | None]":
+    """The plan with what the server can do of a scan, and the part of the predicate that is left.
+
+    Polars counts `n_rows` before it applies the predicate.
+    """
+    if is_ordered(plan):  # a restriction would lose the order
+        return _columns(plan if n_rows is None else sliced(plan, 0, n_rows), columns), predicate
+    source = plan if n_rows is None else analyze.top(plan, limit=n_rows)
+    conditions, rest = read_condition(predicate, plan.heading) if predicate is not None else ((), None)
+    if conditions:
+        source = Restrict(source, conjunction(conditions))
+    return _columns(source if is_ordered(source) else analyze.top(source), columns), rest
+
+
+def _columns(plan: Node, names: Sequence[str]) -> Node:
+    heading = plan.heading
+    return Project(plan, tuple((heading[name], Column(name, heading[name].stored)) for name in names))
+
+
+def _batches(session: Session, plan: Node) -> Iterator[pa.RecordBatch]:
+    if has_local(plan):
+        return streamed(session, plan)
+    # Never over psycopg: it would connect each of the threads in which Polars asks.
+    return stream(session, replace(compile_plan(plan), is_small=False), streaming=True)
+
+
+def _schema(types: "dict[str, pl.DataType]") -> "pl.Schema":
+    import polars as pl
+
+    return pl.Schema(types)
