@@ -203,6 +203,8 @@ def test_operators_combine(world: Any, stored: Rowsets, scans: dict[str, Node]) 
         analyze.semi_join(session, restricted(counted, "n > 1")),
         analyze.project(best, (), {"m": "n + 1"}),
         analyze.aggregate(subject, counted, (), {"k": "max(n) + 1"}),
+        analyze.aggregate(counted, session, (), {"s": "sum(n)", "n": "group_concat(notes)"}),
+        restricted(session, "session IN (1, NULL) OR session = 2"),
         analyze.top(best, "subject", 1),
         restricted(best, "subject = 1"),
         restricted(analyze.project(subject, (), {"c": "x > 1"}), "(c = TRUE) = FALSE"),

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 from hypothesis import strategies as st
 
 from djflow.model.names import TableName
-from djflow.model.table import Attribute, Table
+from djflow.model.table import Attribute, ForeignKey, Table
 from djflow.model.types import CoreType, EnumType, StoredType
 from djflow.testing.naive_scalar import Row, Rows
 from djflow.testing.naive_values import convert, kind_of
@@ -116,32 +116,41 @@ def _rows(draw: st.DrawFn, table: Table, stored: Rowsets, max_rows: int) -> Rows
         max_rows = 1
     by_key: dict[tuple[Any, ...], Row] = {}
     for _ in range(draw(st.sampled_from((*range(max_rows, 0, -1), *range(max_rows + 1))))):
-        row = draw(_row(table, stored))
+        row = draw(_row(table, stored, tuple(by_key.values())))
         if row is not None:
             by_key[tuple(row.get(name) for name in table.primary_key)] = row
     return list(by_key.values())
 
 
 @st.composite
-def _row(draw: st.DrawFn, table: Table, stored: Rowsets) -> Row | None:
-    """A row, or nothing where a parent that it needs has no rows."""
+def _row(draw: st.DrawFn, table: Table, stored: Rowsets, others: Sequence[Row]) -> Row | None:
+    """A row, or nothing where no row of a parent that it needs is left."""
     row: Row = {}
     for key in table.foreign_keys:
-        parents: list[Row | None] = [parent for parent in stored[key.parent] if _agrees(row, parent, key)]
+        parents: list[Row | None] = [
+            parent
+            for parent in stored[key.parent]
+            if _agrees(row, parent, key)
+            and not (key.unique and any(_refers(other, parent, key) for other in others))
+        ]
         if key.nullable:
             parents.append(None)
         if not parents:
             return None
         parent = draw(st.sampled_from(parents))
-        row.update({own: parent and parent[referenced] for own, referenced in key.columns})
+        row = {own: parent and parent[referenced] for own, referenced in key.columns} | row
     for attribute in table.heading:
         if attribute.name not in row:
             row[attribute.name] = draw(_value(attribute))
     return row
 
 
-def _agrees(row: Row, parent: Row, key: Any) -> bool:
+def _agrees(row: Row, parent: Row, key: ForeignKey) -> bool:
     return all(own not in row or row[own] == parent[referenced] for own, referenced in key.columns)
+
+
+def _refers(row: Row, parent: Row, key: ForeignKey) -> bool:
+    return all(row[own] == parent[referenced] for own, referenced in key.columns)
 
 
 def _value(attribute: Attribute) -> st.SearchStrategy[Any]:

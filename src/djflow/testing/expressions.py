@@ -1,6 +1,7 @@
 """Hypothesis strategies of conditions and expressions as users write them, over a heading."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -23,25 +24,19 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def conditions(heading: Heading) -> st.SearchStrategy[str]:
+_TWO: Final = ("({0}) AND ({1})", "({0}) OR ({1})", "{0} AND {1}", "({0}) OR NOT ({1})")
+_ONE: Final = ("{0}", "{0}", "NOT ({0})", "({0}) IS TRUE", "({0}) IS NOT FALSE")
+
+
+@st.composite
+def conditions(draw: st.DrawFn, heading: Heading) -> str:
     """Restriction strings: comparisons joined by AND, OR and NOT."""
     if not heading.names:
-        return st.sampled_from(("TRUE", "FALSE", "1=1"))
-    return st.recursive(_comparisons(heading), _combined, max_leaves=3)
-
-
-def _combined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    templates = st.sampled_from(
-        (
-            "({0}) AND ({1})",
-            "({0}) OR ({1})",
-            "NOT ({0})",
-            "({0}) IS TRUE",
-            "({0}) IS NOT FALSE",
-            "{0} AND {1}",
-        )
-    )
-    return st.builds(lambda template, *parts: template.format(*parts), templates, inner, inner)
+        return draw(st.sampled_from(("TRUE", "FALSE", "1=1")))
+    text = draw(_comparisons(heading))
+    for _ in range(draw(st.sampled_from((0, 0, 1, 2)))):
+        text = draw(st.sampled_from(_TWO)).format(text, draw(_comparisons(heading)))
+    return draw(st.sampled_from(_ONE)).format(text)
 
 
 @st.composite
@@ -54,7 +49,12 @@ def _comparisons(draw: st.DrawFn, heading: Heading) -> str:
     if len(twins) > 1 and _group(attribute) not in ("json", "bytes") and draw(st.integers(0, 4)) == 0:
         other = draw(st.sampled_from(twins))
         return f"{name} {draw(st.sampled_from(_COMPARISONS))} `{other.name}`"
-    return draw(_CONDITIONS.get(_group(attribute), _on_anything)(attribute, name))
+    return draw(_conditions_on(attribute, name))
+
+
+@cache
+def _conditions_on(attribute: Attribute, name: str) -> st.SearchStrategy[str]:
+    return _CONDITIONS.get(_group(attribute), _on_anything)(attribute, name)
 
 
 def _group(attribute: Attribute) -> str:

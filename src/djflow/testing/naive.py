@@ -4,16 +4,21 @@ It shares no code with the optimiser, the lowering to SQL or the engine, so that
 them is evidence.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cmp_to_key
 from typing import Any, TypeAlias, assert_never
 
 from djflow.model.names import TableName
 from djflow.planner.nodes import (
     Aggregate,
+    Distinct,
     Empty,
+    Group,
     Join,
+    LocalAggregate,
+    LocalCompute,
     LocalFrame,
+    LocalRestrict,
     Node,
     Order,
     Project,
@@ -21,7 +26,9 @@ from djflow.planner.nodes import (
     Scan,
     SemiJoin,
     Top,
+    Union,
 )
+from djflow.testing.naive_polars import evaluate_local
 from djflow.testing.naive_scalar import Row, Rows, matches, summary_of, value_of
 from djflow.testing.naive_values import compare_values, decode
 
@@ -29,7 +36,7 @@ Stored: TypeAlias = Mapping[TableName, Rows]
 _RowsOf: TypeAlias = Callable[[Node], Rows]
 
 
-def evaluate(plan: Node, stored: Stored) -> Rows:  # noqa: C901 - one `match` over the whole closed union
+def evaluate(plan: Node, stored: Stored) -> Rows:
     """The rows of a plan over stored rows, in order where the plan asks for one.
 
     Values are Python's: text for enums and UUIDs, decoded documents for json, bytes for blobs.
@@ -40,10 +47,18 @@ def evaluate(plan: Node, stored: Stored) -> Rows:  # noqa: C901 - one `match` ov
     >>> evaluate(Empty(Heading(())), {})
     []
     """
+    found: dict[int, Rows] = {}
 
     def rows_of(node: Node) -> Rows:
-        return evaluate(node, stored)
+        # Conditions ask for the rows of a plan once a row.
+        if id(node) not in found:
+            found[id(node)] = _rows(node, stored, rows_of)
+        return found[id(node)]
 
+    return rows_of(plan)
+
+
+def _rows(plan: Node, stored: Stored, rows_of: _RowsOf) -> Rows:
     match plan:
         case Scan(table):
             return [{a.name: row[a.name] for a in table.heading} for row in stored[table.name]]
@@ -61,8 +76,16 @@ def evaluate(plan: Node, stored: Stored) -> Rows:  # noqa: C901 - one `match` ov
             return _join(plan, rows_of)
         case Aggregate():
             return _aggregate(plan, rows_of)
+        case Group():
+            return _group(plan, rows_of)
+        case Distinct(source):
+            return _once(rows_of(source), source.heading.names)
+        case Union():
+            return _union(plan, rows_of)
+        case LocalRestrict() | LocalCompute() | LocalAggregate():
+            return evaluate_local(plan, rows_of)
         case Top(source, order, limit, offset):
-            ordered = _ordered(rows_of(source), order)
+            ordered = _ordered(rows_of(source), order) if order else rows_of(source)
             return ordered[offset:] if limit is None else ordered[offset : offset + limit]
         case _ as never:
             assert_never(never)
@@ -105,6 +128,45 @@ def _aggregate(node: Aggregate, rows_of: _RowsOf) -> Rows:
             made = {a.name: summary_of(e, group, row, rows_of) for a, e in node.summaries}
             summarised.append({**row, **made})
     return summarised
+
+
+def _group(node: Group, rows_of: _RowsOf) -> Rows:
+    rows = rows_of(node.source)
+    grouped: Rows = []
+    for first in _once(rows, node.keys) if node.keys else [dict[str, Any]()]:
+        group = [row for row in rows if _alike(row, first, node.keys)]
+        made = {a.name: summary_of(e, group, first, rows_of, count_of_none=0) for a, e in node.summaries}
+        grouped.append({**{name: first[name] for name in node.keys}, **made})
+    return grouped
+
+
+def _union(node: Union, rows_of: _RowsOf) -> Rows:
+    keys = node.heading.primary_key
+    lefts, rights = rows_of(node.left), rows_of(node.right)
+    nothing: Row = dict.fromkeys(node.heading.names)
+    joined: Rows = []
+    for left in lefts:
+        found = [right for right in rights if _alike(left, right, keys)] or [{}]
+        joined += [_in_order({**nothing, **right, **left}, node) for right in found]
+    alone = [right for right in rights if not any(_alike(left, right, keys) for left in lefts)]
+    return joined + [_in_order({**nothing, **right}, node) for right in alone]
+
+
+def _once(rows: Rows, names: Iterable[str]) -> Rows:
+    """The first of the rows for each combination of values."""
+    names = tuple(names)
+    firsts: Rows = []
+    for row in rows:
+        if not any(_alike(row, first, names) for first in firsts):
+            firsts.append(row)
+    return firsts
+
+
+def _alike(left: Row, right: Row, names: Iterable[str]) -> bool:
+    """Whether two rows have the same values, a null being like a null."""
+    return all(
+        (left[name] is None and right[name] is None) or matches(left, right, (name,)) for name in names
+    )
 
 
 def _in_order(row: Row, node: Node) -> Row:

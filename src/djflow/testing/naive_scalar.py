@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 
 from djflow.model.types import StoredType
 from djflow.planner import scalar as s
-from djflow.testing.naive_functions import COUNTS, LENIENT, STRICT, SUMMARIES
+from djflow.testing.naive_functions import COUNTS, LENIENT, STRICT, SUMMARIES, concatenated
 from djflow.testing.naive_values import (
     UndefinedValueError,
     as_decimal,
@@ -74,11 +74,18 @@ def matches(left: Row, right: Row, on: Iterable[str]) -> bool:
     return all(_equal(left[name], right[name]) for name in on)
 
 
-def summary_of(scalar: s.Scalar, group: Sequence[Row], row: Row, rows_of: RowsOf) -> Any:
-    """The value of a scalar in which summaries see the rows of a group, and all else the one row."""
+def summary_of(
+    scalar: s.Scalar, group: Sequence[Row], row: Row, rows_of: RowsOf, *, count_of_none: int = 1
+) -> Any:
+    """The value of a scalar in which summaries see the rows of a group, and all else the one row.
+
+    `count_of_none` is what `count(*)` says of an empty group: a row without a match stands alone.
+    """
 
     def settled(inner: s.Scalar) -> s.Scalar:
         if isinstance(inner, s.Call) and inner.function in SUMMARIES:
+            if not inner.args and not group:
+                return s.Constant(count_of_none, inner.type)
             return s.Constant(_summary(inner, group, rows_of), inner.type)
         return s.map_children(inner, settled)
 
@@ -87,11 +94,13 @@ def summary_of(scalar: s.Scalar, group: Sequence[Row], row: Row, rows_of: RowsOf
 
 def _summary(call: s.Call, group: Sequence[Row], rows_of: RowsOf) -> Any:
     if not call.args:
-        return len(group) or 1  # the row without a match stands alone in its group
+        return len(group)
     values = [value_of(call.args[0], row, rows_of) for row in group]
     present = [value for value in values if value is not None]
     if not present:
         return 0 if call.function in COUNTS else None
+    if len(call.args) > 1:
+        return concatenated(present, value_of(call.args[1], {}, rows_of))
     return convert(SUMMARIES[call.function](present), call.type)
 
 

@@ -75,14 +75,37 @@ def compare_values(left: Any, right: Any) -> int:
 
 def sort_key(value: Any, other: Any = None) -> Any:
     """What orders a value among others of its type, or against `other` of a kindred one."""
+    if _is_document(value, other):
+        return json.dumps(_plain(value), sort_keys=True)
     if isinstance(value, float) or (isinstance(other, float) and isinstance(value, int | Decimal)):
         number = float(value)
         return (math.isnan(number), 0.0 if math.isnan(number) else number)
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime) and isinstance(other, dt.datetime):
         return dt.datetime(value.year, value.month, value.day)  # noqa: DTZ001 - columns have no zone
-    if isinstance(value, dict | list) or isinstance(other, dict | list):
-        return json.dumps(value, sort_keys=True)
     return value
+
+
+def _is_document(value: Any, other: Any) -> bool:
+    """Whether two values can only be compared as documents, in which numbers, texts and truths differ."""
+    if isinstance(value, dict | list) or isinstance(other, dict | list):
+        return True
+    return other is not None and (
+        isinstance(value, str) is not isinstance(other, str)
+        or (isinstance(value, bool) is not isinstance(other, bool))
+    )
+
+
+def _plain(document: Any) -> Any:
+    """A document in which equal numbers are written alike."""
+    match document:
+        case dict():
+            return {name: _plain(value) for name, value in document.items()}
+        case list():
+            return list(map(_plain, document))
+        case float() if document.is_integer():
+            return int(document)
+        case _:
+            return document
 
 
 def convert(value: Any, type_: StoredType) -> Any:
