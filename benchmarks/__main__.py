@@ -14,9 +14,12 @@ from benchmarks import (
     bench_fetch1,
     bench_import,
     bench_insert,
+    bench_plan,
     bench_populate,
+    bench_queries,
     bench_restrict,
     bench_start,
+    bench_stream,
 )
 from benchmarks.report import Row, Verdict, table
 from benchmarks.server import Bench, temporary_bench
@@ -30,6 +33,9 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Iterable[Row]]]] = {
     "insert": bench_insert.measure,
     "blobs": bench_blobs.measure,
     "populate": bench_populate.measure,
+    "plan": bench_plan.measure,
+    "queries": bench_queries.measure,
+    "stream": bench_stream.measure,
 }
 
 

@@ -5,7 +5,7 @@ from contextlib import closing
 from typing import Final
 
 from benchmarks.peer import datajoint_times
-from benchmarks.report import Row
+from benchmarks.report import AtMost, FasterBy, Row
 from benchmarks.server import Bench
 from benchmarks.timing import per_call, race
 from benchmarks.trial import filled_trial
@@ -31,5 +31,5 @@ def measure(bench: Bench) -> Iterator[Row]:
 
         ours, prepared = race(per_call(ours_once, CALLS), per_call(bare, CALLS))
     name = "fetch1 by key, one call"
-    yield Row(name, ours / CALLS, "psycopg, prepared", prepared / CALLS)
-    yield datajoint_times(bench, "fetch1", CALLS).row(name, ours / CALLS, "fetch1")
+    yield Row(name, ours / CALLS, "psycopg, prepared", prepared / CALLS, AtMost(2.5))
+    yield datajoint_times(bench, "fetch1", CALLS).row(name, ours / CALLS, "fetch1", FasterBy(1))

@@ -6,11 +6,12 @@ Run by `benchmarks.peer`, which tells DataJoint through the environment where th
 import json
 import sys
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import Any, Final
 
 import datajoint as dj
 
-from benchmarks import tables
+from benchmarks import star, tables
 from benchmarks.timing import per_call, race, seconds
 
 Times = dict[str, float]
@@ -86,13 +87,26 @@ def blobs(schema: Any) -> Times:
     }
 
 
+def query(schema: Any, number: int) -> Times:
+    """One of the queries over the star, once, and how many rows it gave."""
+    classes = SimpleNamespace(**star.declared(schema, dj.Manual))
+    written = list(star.QUERIES.values())[number]
+    classes.Rig().to_polars()
+    heights: list[int] = []
+
+    def fetched() -> None:
+        heights.append(written(dj, classes).to_polars().height)
+
+    return {"query": seconds(fetched), "rows": float(heights[0])}
+
+
 def _manual(schema: Any, name: str, definition: str) -> Any:
     """A class of the schema's table of this name, which djflow may have made."""
     return schema(type(name, (dj.Manual,), {"definition": definition}))
 
 
 TASKS: Final[Mapping[str, Callable[..., Times]]] = {
-    task.__name__: task for task in (fetch, restrict, fetch1, insert, populate, blobs)
+    task.__name__: task for task in (fetch, restrict, fetch1, insert, populate, blobs, query)
 }
 
 

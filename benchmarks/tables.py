@@ -73,6 +73,20 @@ def some_keys(rows: int, count: int) -> "pl.DataFrame":
     return keys.sample(min(count, rows), seed=5, shuffle=True).cast(pl.Int64)
 
 
+def keys_and_strangers(keys: "pl.DataFrame") -> "pl.DataFrame":
+    """As many keys, every second of which has another first number than any of these, in no order."""
+    import polars as pl
+
+    first = pl.col(keys.columns[0])
+    stranger = first + first.max() + 1
+    return (
+        keys.with_row_index("place")
+        .with_columns(pl.when(pl.col("place") % 2 == 0).then(first).otherwise(stranger))
+        .drop("place")
+        .sample(fraction=1, seed=6, shuffle=True)
+    )
+
+
 def samples(rows: int) -> "pl.DataFrame":
     """Rows of `SAMPLE`, in the order of the key."""
     import numpy as np
