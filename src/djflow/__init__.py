@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from djflow.diagram import Diagram
     from djflow.populate.tiers import AutoPopulated, Compute, Computed, Imported, Ingest
     from djflow.relation.conditions import AndList, Not, Top
+    from djflow.relation.frames import Frame
     from djflow.relation.relation import Relation
+    from djflow.relation.universal import U
     from djflow.storage.codec import Codec
     from djflow.tables.declared import Table
     from djflow.tables.default import config, conn
@@ -45,6 +47,7 @@ _HOMES: Final = {
     "Computed": "djflow.populate.tiers",
     "Diagram": "djflow.diagram",
     "Entry": "djflow.tables.tiers",
+    "Frame": "djflow.relation.frames",
     "Imported": "djflow.populate.tiers",
     "Ingest": "djflow.populate.tiers",
     "Lookup": "djflow.tables.tiers",
@@ -55,6 +58,7 @@ _HOMES: Final = {
     "Schema": "djflow.tables.schema",
     "Table": "djflow.tables.declared",
     "Top": "djflow.relation.conditions",
+    "U": "djflow.relation.universal",
     "config": "djflow.tables.default",
     "conn": "djflow.tables.default",
 }
@@ -85,6 +89,7 @@ __all__ = [
     "Diagram",
     "DjflowError",
     "Entry",
+    "Frame",
     "Imported",
     "Ingest",
     "Lookup",
@@ -95,6 +100,7 @@ __all__ = [
     "Schema",
     "Table",
     "Top",
+    "U",
     "__version__",
     "config",
     "conn",

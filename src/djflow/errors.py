@@ -17,6 +17,10 @@ DjflowError (= DataJointError)
 │   ├── UnknownAttributeError
 │   ├── MissingAttributeError
 │   ├── InvalidRowsError         a source of rows whose form insert does not understand
+│   ├── InvalidArgumentError     an argument of the wrong kind
+│   ├── MissingMethodError       an attribute that a query does not have, with what to write instead
+│   ├── AmbiguousPathError       tables connected by foreign keys in ways that give different rows
+│   ├── SnapshotGoneError        a view of the database that nobody holds any more
 │   └── DataTypeError            a value that its column cannot hold, with row and column
 ├── SemanticMatchError           namesakes with different lineages
 ├── MissingTableError
@@ -72,6 +76,39 @@ def did_you_mean(name: str, candidates: Sequence[str]) -> str:
     """
     close = get_close_matches(name, candidates, n=1)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # Python refuses to write integers of many thousand digits
+        return f"a large {type(value).__name__}"
+
+
+def _pointed(text: str, position: int | None, width: int = 100) -> str:
+    """The line of a text around a position, with a caret under it; long lines are shown in part.
+
+    >>> print(_pointed("a = = 1", 4))
+    <BLANKLINE>
+      a = = 1
+          ^
+    """
+    if not text:
+        return ""
+    place = min(position or 0, len(text))
+    begin = text.rfind("\n", 0, place) + 1
+    line = text[begin:].partition("\n")[0]
+    skipped = max(0, place - begin - width // 2)
+    before = "... " if skipped else ""
+    after = " ..." if len(line) > skipped + width else ""
+    shown = f"{before}{line[skipped : skipped + width]}{after}"
+    caret = "" if position is None else "\n  " + " " * (len(before) + place - begin - skipped) + "^"
+    return f"\n  {_printable(shown)}{caret}"
+
+
+def _printable(text: str) -> str:
+    """The text with characters that would move or hide others replaced by dots."""
+    return "".join(character if character.isprintable() else "·" for character in text)
 
 
 class ConfigError(DjflowError, ValueError):
@@ -151,15 +188,42 @@ class QueryError(DjflowError):
 
 
 class QuerySyntaxError(QueryError):
-    """A condition or expression that cannot be understood. `position` is 0-based in `text`."""
+    """A condition or expression that cannot be understood.
+
+    Attributes: `reason`, `text`, `position` (0-based in `text`, or None).
+    """
 
     def __init__(self, message: str, *, text: str = "", position: int | None = None) -> None:
-        self.text, self.position = text, position
-        if text:
-            message = f"{message}\n  {text}"
-            if position is not None:
-                message += "\n  " + " " * position + "^"
-        super().__init__(message)
+        self.reason, self.text, self.position = message, text, position
+        super().__init__(message + _pointed(text, position))
+
+
+class InvalidArgumentError(QueryError, TypeError):
+    """An argument of the wrong kind."""
+
+
+class MissingMethodError(QueryError, AttributeError):
+    """A Python attribute that queries and tables do not have; `hasattr` takes it for an absent one."""
+
+
+class AmbiguousPathError(QueryError):
+    """Two tables that foreign keys connect in several ways, which give different rows.
+
+    Attributes: `start` and `end` (names of the tables), `paths` (each as text, child first), `via` (the
+    table that all of these pass, or empty).
+    """
+
+    def __init__(self, start: str, end: str, paths: Sequence[str], *, via: str = "") -> None:
+        self.start, self.end, self.paths, self.via = start, end, tuple(paths), via
+        listed = "\n".join(f"  - {path}" for path in self.paths)
+        advice = "Choose one: name a table that it passes with `via=`, or restrict in two steps, as in "
+        if via:
+            advice = f"All of them pass {via}: `via=` cannot tell them apart. Restrict in two steps, as in "
+        super().__init__(
+            f"Foreign keys connect {start} and {end} in {len(self.paths)} ways:\n{listed}\n{advice}"
+            "a.restrict_by(between & b), where b.proj(new='old') picks a renamed reference: "
+            "Race & Subject.proj(winner='subject')."
+        )
 
 
 class AccessError(QueryError):
@@ -185,14 +249,29 @@ class IntegrityError(QueryError):
 
 
 class UnknownAttributeError(QueryError):
-    """A name that the heading does not have."""
+    """A name that the heading does not have.
 
-    def __init__(self, name: str, heading: Sequence[str], *, context: str = "") -> None:
+    Attributes: `name`, `heading` (the names there are), `context`, and for a name inside an
+    expression its `text` and `position` (0-based). `hint` is shown where no attribute has a similar name.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        heading: Sequence[str],
+        *,
+        context: str = "",
+        text: str = "",
+        position: int | None = None,
+        hint: str = "",
+    ) -> None:
         self.name, self.heading, self.context = name, tuple(heading), context
+        self.text, self.position = text, position
         where = f" in {context}" if context else ""
         known = ", ".join(self.heading) or "none"
+        advice = did_you_mean(name, self.heading) or (hint and f" {hint}")
         super().__init__(
-            f"No attribute {name!r}{where}.{did_you_mean(name, self.heading)} Attributes: {known}."
+            f"No attribute {name!r}{where}.{advice} Attributes: {known}." + _pointed(text, position)
         )
 
 
@@ -216,8 +295,20 @@ class InvalidRowsError(QueryError):
         super().__init__(message)
 
 
+class SnapshotGoneError(QueryError):
+    """A view of the database that ended before it was read. `name` is PostgreSQL's name of it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"The snapshot {name} has ended: its partitions were closed, "
+            "or the process that made them ended. Keep the partitions until all are read, or make new ones.",
+            sqlstate="42704",
+        )
+
+
 class DataTypeError(QueryError):
-    """A value that its column cannot hold. `row` is 0-based."""
+    """A value that its column cannot hold. `row` is 0-based, as is `position` in an expression's `text`."""
 
     def __init__(
         self,
@@ -228,15 +319,32 @@ class DataTypeError(QueryError):
         row: int | None = None,
         value: object = None,
         table: str = "",
+        text: str = "",
+        position: int | None = None,
     ) -> None:
         self.reason, self.column, self.expected = reason, column, expected
         self.row, self.value, self.table = row, value, table
-        shown = repr(value)
+        shown = _shown(value)
         if len(shown) > 80:  # noqa: PLR2004 - a message stays readable
             shown = shown[:77] + "..."
         at = "" if row is None else f"row {row}, "
         where = f"{table}: " if table else ""
-        super().__init__(f"{where}{at}column {column!r}: {reason}. Expected {expected}, got {shown}.")
+        self.text, self.position = text, position
+        super().__init__(
+            f"{where}{at}column {column!r}: {reason}. Expected {expected}, got {shown}."
+            + _pointed(text, position)
+        )
+
+    def point_at(self, text: str, position: int | None) -> "DataTypeError":
+        """The same error, for a value inside an expression."""
+        return DataTypeError(
+            self.reason,
+            column=self.column,
+            expected=self.expected,
+            value=self.value,
+            text=text,
+            position=position,
+        )
 
 
 class SemanticMatchError(DjflowError):
@@ -244,9 +352,13 @@ class SemanticMatchError(DjflowError):
 
     def __init__(self, name: str, left: str | None, right: str | None) -> None:
         self.name, self.left, self.right = name, left, right
+        reason = f"different lineages ({left} vs {right})"
+        if left is None and right is None:
+            reason = "secondary and computed attributes have no lineage of their own"
         super().__init__(
-            f"Cannot match on attribute {name!r}: different lineages ({left} vs {right}). "
-            f"Rename one with .proj(new_name={name!r}), or pass semantic_check=False."
+            f"Cannot match on attribute {name!r}: {reason}. Rename it on one side with "
+            f".proj(..., new_name={name!r}), leave it out with .proj(..., '-{name}'), or match by name alone "
+            "with semantic_check=False."
         )
 
 

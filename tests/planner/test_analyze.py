@@ -26,7 +26,7 @@ def test_a_join_of_unrelated_tables_has_both_keys(lab: Lab) -> None:
 
 
 def test_namesakes_of_different_origin_do_not_match(lab: Lab) -> None:
-    with pytest.raises(SemanticMatchError, match=r"notes.*different lineages"):
+    with pytest.raises(SemanticMatchError, match=r"notes.*no lineage of their own"):
         analyze.join(lab["session"], lab["rig"])
     with pytest.raises(SemanticMatchError):
         analyze.semi_join(lab["session"], lab["rig"])

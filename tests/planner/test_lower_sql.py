@@ -34,11 +34,11 @@ def test_values_are_parameters_and_types_that_drivers_lack_are_carried_as_text(l
 
 
 def test_joins_and_restrictions_stay_one_select(lab: Lab) -> None:
-    plan = analyze.project(where(analyze.join(lab["session"], lab["trial"]), "duration > 60"), ("rt",), {})
+    plan = analyze.project(
+        where(analyze.join(lab["session"], lab["trial"]), "duration > 60"), ("day", "rt"), {}
+    )
     assert sql(plan) == snapshot(
-        'SELECT t1."subject" AS "subject", t1."session" AS "session", t2."trial" AS "trial", t2."rt" AS "rt" '
-        'FROM "lab"."session" AS t1 JOIN "lab"."trial" AS t2 ON t1."subject" = t2."subject" '
-        'AND t1."session" = t2."session" WHERE t1."duration" > $1::real'
+        'SELECT t1."subject" AS "subject", t1."session" AS "session", t2."trial" AS "trial", t2."rt" AS "rt", t1."day" AS "day" FROM "lab"."session" AS t1 JOIN "lab"."trial" AS t2 ON t1."subject" = t2."subject" AND t1."session" = t2."session" WHERE t1."duration" > $1::real'
     )
 
 
@@ -70,11 +70,7 @@ def test_keys_travel_as_arrays(lab: Lab) -> None:
 def test_summaries_are_computed_before_joining(lab: Lab) -> None:
     plan = analyze.aggregate(lab["session"], lab["trial"], (), {"n": "count(trial)", "m": "avg(rt)"})
     assert sql(plan) == snapshot(
-        'SELECT t2."subject" AS "subject", t2."session" AS "session", (coalesce(t3."s1", 0))::bigint AS "n", '
-        '(t3."s2")::double precision AS "m" FROM "lab"."session" AS t2 LEFT JOIN '
-        '(SELECT t1."subject" AS "subject", t1."session" AS "session", count(t1."trial")::bigint AS "s1", '
-        'avg(t1."rt"::double precision)::double precision AS "s2" FROM "lab"."trial" AS t1 '
-        'GROUP BY t1."subject", t1."session") AS t3 ON t3."subject" = t2."subject" AND t3."session" = t2."session"'
+        'SELECT t1."subject" AS "subject", t1."session" AS "session", coalesce(t4."s1", 0)::bigint AS "n", t4."s2" AS "m" FROM "lab"."session" AS t1 LEFT JOIN (SELECT t3."k1" AS "subject", t3."k2" AS "session", t3."s1" AS "s1", t3."s2" AS "s2" FROM (SELECT t2."subject" AS "k1", t2."session" AS "k2", count(t2."trial")::bigint AS "s1", avg(t2."rt"::double precision)::double precision AS "s2" FROM "lab"."trial" AS t2 GROUP BY t2."subject", t2."session") AS t3) AS t4 ON t1."subject" = t4."subject" AND t1."session" = t4."session"'
     )
 
 

@@ -164,7 +164,7 @@ def test_a_preview_shows_the_first_rows_and_no_secrets_of_html(lab: Any) -> None
 
 
 def test_explain_tells_plans_rules_and_sql(lab: Any) -> None:
-    text = str((lab.Session & lab.Subject & "duration > 60").explain(analyze=True))
+    text = str((lab.Session & (lab.Subject & "alive") & "duration > 60").explain(analyze=True))
     for part in (
         "Logical plan",
         "push_restriction_below_semi_join",
@@ -223,3 +223,17 @@ def test_summaries_match_on_every_shared_attribute_even_if_it_is_not_kept(lab: A
     with_mates = sessions.aggr(copies.proj("mate", session="twin"), n="count(*)", exclude_nonmatching=True)
     assert with_mates.heading.names == ("subject", "session", "n")
     assert with_mates.to_arrays("session").tolist() == [0, 0, 0]  # a null mate matches no mate
+
+
+def test_fetch1_gives_what_to_dicts_gives(lab: Any) -> None:
+    for table in (lab.Subject(), lab.Session(), lab.Trial(), lab.Subject.aggr(lab.Session, n="count(*)")):
+        for row in table.to_dicts():
+            key = {name: row[name] for name in table.primary_key}
+            found = (table & key).fetch1()
+            assert found == row
+            assert list(map(type, found.values())) == list(map(type, row.values()))
+
+
+def test_fetch1_with_another_key_gives_the_other_row(lab: Any) -> None:
+    names = [(lab.Subject & {"subject": subject}).fetch1("name") for subject in (1, 2, 1)]
+    assert names == ["ann", "ben", "ann"]

@@ -173,6 +173,8 @@ class ForeignKey:
     in_key: bool = False
     nullable: bool = False
     unique: bool = False
+    # Whether every row obeys it at every moment: the server may have been told to look later, or never.
+    is_enforced: bool = field(default=True, compare=False)
 
     @property
     def own(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The types of attributes, with their PostgreSQL and Arrow twins in one table."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 import pyarrow as pa
@@ -26,11 +26,14 @@ class CoreType:
 class EnumType:
     """One of a fixed set of labels.
 
+    `sql_name` is the quoted name of the type in the database, where it is known; it tells no types apart.
+
     >>> str(EnumType(("M", "it's")))
     "enum('M','it''s')"
     """
 
     labels: tuple[str, ...]
+    sql_name: str = field(default="", compare=False, repr=False)
 
     def __str__(self) -> str:
         return "enum({})".format(",".join("'" + label.replace("'", "''") + "'" for label in self.labels))

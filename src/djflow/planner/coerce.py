@@ -7,13 +7,15 @@ Comparing in the column's own type keeps indexes usable and avoids surprises:
 import datetime as dt
 import json
 import math
+import re
 import struct
 import uuid
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any, Final
 
 from djflow.errors import DataTypeError
-from djflow.model.types import CoreType, EnumType, StoredType
+from djflow.model.types import CoreType, EnumType, NativeType, StoredType
 from djflow.planner.scalar import (
     BOOL,
     DATE,
@@ -29,6 +31,10 @@ from djflow.planner.scalar import (
 )
 
 _INT64: Final = 2**63
+_HUGE: Final = 10**300
+_NUMERAL: Final = re.compile(
+    r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?|nan|inf(inity)?)", re.ASCII | re.IGNORECASE
+)
 
 
 def constant_type(value: Any) -> StoredType:
@@ -70,7 +76,7 @@ def coerce(value: Any, type_: StoredType, column: str) -> tuple[Any, StoredType]
         return None, type_
     try:
         return _coerce(value, type_)
-    except (ValueError, TypeError, InvalidOperation) as error:
+    except (ValueError, TypeError, ArithmeticError) as error:
         raise DataTypeError(
             "the value cannot be compared with this attribute",
             column=column,
@@ -84,39 +90,53 @@ def _coerce(value: Any, type_: StoredType) -> tuple[Any, StoredType]:
         return _number(value, type_)
     if is_text(type_):
         return _text(value, type_)
-    match core_name(type_) or str(type_):
+    name = core_name(type_) or str(type_)
+    if name in _MOMENTS:
+        return _MOMENTS[name](value)
+    match name:
         case "bool" | "boolean":
             return _bool(value), BOOL
-        case "date":
-            return _date(value)
-        case "datetime" | "timestamp without time zone" | "timestamp with time zone":
-            return _datetime(value), type_
         case "uuid":
             return str(value if isinstance(value, uuid.UUID) else uuid.UUID(str(value))), type_
         case "json":
-            return json.dumps(value), type_
+            return _json(value), type_
         case "bytes" | "bytea":
             if not isinstance(value, bytes | bytearray | memoryview):
                 raise TypeError("not bytes")
             return bytes(value), type_
         case _:
-            return str(value), type_
+            return _storable(str(value)), type_
 
 
 def _number(value: Any, type_: StoredType) -> tuple[Any, StoredType]:
     if isinstance(value, str):
-        value = Decimal(value)
+        value = _numeral(value)
     if isinstance(value, bool):
         value = int(value)
     if not isinstance(value, int | float | Decimal):
         raise TypeError("not a number")
+    _refuse_huge(value)
     if core_name(type_) == "float32" or str(type_) == "real":
         return float(value), type_ if _fits_single(float(value)) else FLOAT64
     if is_integer(type_):
         return _for_integers(value)
     if isinstance(value, int) and not -_INT64 <= value < _INT64:
         value = Decimal(value)
+    if isinstance(value, float) and core_name(type_) == "decimal" and math.isfinite(value):
+        value = Decimal(repr(value))  # the digits as written, which the column may hold exactly
     return value, constant_type(value)
+
+
+def _refuse_huge(value: float | Decimal) -> None:
+    if not isinstance(value, float) and abs(value) >= _HUGE:
+        raise ValueError("more digits than any column holds")
+
+
+def _numeral(text: str) -> Decimal | float:
+    if not _NUMERAL.fullmatch(text.strip()):
+        raise ValueError("not a number")
+    value = Decimal(text.strip())
+    return value if value.is_finite() else float(value)
 
 
 def _fits_single(value: float) -> bool:
@@ -138,13 +158,31 @@ def _for_integers(value: float | Decimal) -> tuple[Any, StoredType]:
 
 
 def _text(value: Any, type_: StoredType) -> tuple[Any, StoredType]:
-    if isinstance(value, EnumType | bytes | dict | list | bool):
+    if isinstance(value, EnumType | bytes | bool) or (
+        isinstance(value, Iterable) and not isinstance(value, str)
+    ):
         raise TypeError("not text")
-    text = str(value)
+    del type_
+    return _storable(str(value)), TEXT
+
+
+def _storable(text: str) -> str:
     if "\0" in text:
         raise ValueError("PostgreSQL text cannot hold NUL")
-    del type_
-    return text, TEXT
+    text.encode()  # a lone surrogate has no bytes
+    return text
+
+
+def _json(value: Any) -> str:
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False)
+    if _JSON_NUL.search(text):
+        raise ValueError("PostgreSQL text cannot hold NUL")
+    return _storable(text)
+
+
+_SHORT_DATE: Final = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})", re.ASCII)
+# An odd number of backslashes: the last begins an escape.
+_JSON_NUL: Final = re.compile(r"(?<!\\)(\\\\)*\\u0000")
 
 
 def _bool(value: Any) -> bool:
@@ -161,13 +199,24 @@ def _bool(value: Any) -> bool:
 
 def _date(value: Any) -> tuple[Any, StoredType]:
     if isinstance(value, dt.datetime):
-        return value, DATETIME
+        return _without_zone(value), DATETIME
     if isinstance(value, dt.date):
         return value, DATE
     text = str(value).strip()
     if len(text) > len("2024-01-31"):
-        return dt.datetime.fromisoformat(text), DATETIME
-    return dt.date.fromisoformat(text), DATE
+        return _without_zone(dt.datetime.fromisoformat(text)), DATETIME
+    return dt.date.fromisoformat(_padded(text)), DATE
+
+
+def _padded(text: str) -> str:
+    """`2024-1-31`, as MySQL takes it, in ISO's form."""
+    short = _SHORT_DATE.fullmatch(text)
+    return "-".join(part.zfill(2) for part in short.groups()) if short else text
+
+
+def _without_zone(moment: dt.datetime) -> dt.datetime:
+    """The moment in UTC, as which columns without a zone hold it."""
+    return moment if moment.tzinfo is None else moment.astimezone(dt.UTC).replace(tzinfo=None)
 
 
 def _datetime(value: Any) -> dt.datetime:
@@ -175,4 +224,13 @@ def _datetime(value: Any) -> dt.datetime:
         return value
     if isinstance(value, dt.date):
         return dt.datetime(value.year, value.month, value.day)  # noqa: DTZ001 - the column has no zone
-    return dt.datetime.fromisoformat(str(value).strip())
+    return dt.datetime.fromisoformat(_padded(str(value).strip()))
+
+
+_ZONED: Final = NativeType("timestamp with time zone")
+_MOMENTS: Final[dict[str, Callable[[Any], tuple[Any, StoredType]]]] = {
+    "date": _date,
+    "datetime": lambda value: (_without_zone(_datetime(value)), DATETIME),
+    "timestamp without time zone": lambda value: (_without_zone(_datetime(value)), DATETIME),
+    _ZONED.sql: lambda value: (_datetime(value), _ZONED),
+}

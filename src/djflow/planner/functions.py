@@ -105,8 +105,25 @@ def _part(field: str) -> Function:
     return _scalar(f"extract({field} from {{0}})::bigint", _fixed(INT64), 1)
 
 
+_CLOCK: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+_CALENDAR: Final = {"month": 1, "quarter": 3, "year": 12}
+
+
+def _elapsed(seconds: int) -> Function:
+    """Complete units from the first moment to the second."""
+    span = "extract(epoch from ({1}::timestamp - {0}::timestamp))"
+    return _scalar(f"div({span}, {seconds})::bigint", _fixed(INT64), 2)
+
+
+def _elapsed_months(months: int) -> Function:
+    span = "age({1}::timestamp, {0}::timestamp)"
+    count = f"extract(year from {span}) * 12 + extract(month from {span})"
+    return _scalar(f"div({count}, {months})::bigint", _fixed(INT64), 2)
+
+
 _MANY: Final = 100
 
+# Names that begin with an underscore are the planner's own: users' expressions cannot call them.
 FUNCTIONS: Final[dict[str, Function]] = {
     # aggregates
     "count": Function("count({all})", _fixed(INT64), (0, 1), is_aggregate=True, non_null=True),
@@ -124,7 +141,9 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "var_samp": _aggregate("var_samp({0})", _fixed(FLOAT64)),
     "bool_and": _aggregate("bool_and({0})", _first),
     "bool_or": _aggregate("bool_or({0})", _first),
-    "group_concat": _aggregate("string_agg({0}::text, ',' order by {0})", _fixed(TEXT)),
+    "group_concat": Function(
+        "string_agg({0}::text, {1} order by {0})", _fixed(TEXT), (1, 2), is_aggregate=True, defaults=("','",)
+    ),
     # numbers
     "abs": _scalar("abs({0})", _widened, 1),
     "ceil": _scalar("ceil({0})", _widened, 1),
@@ -140,11 +159,17 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "power": _scalar("power({0}::double precision, {1}::double precision)", _fixed(FLOAT64), 2),
     "sin": _scalar("sin({0}::double precision)", _fixed(FLOAT64), 1),
     "cos": _scalar("cos({0}::double precision)", _fixed(FLOAT64), 1),
+    "tan": _scalar("tan({0}::double precision)", _fixed(FLOAT64), 1),
+    "degrees": _scalar("degrees({0}::double precision)", _fixed(FLOAT64), 1),
+    "radians": _scalar("radians({0}::double precision)", _fixed(FLOAT64), 1),
+    "pi": Function("pi()", _fixed(FLOAT64), (0, 0), non_null=True),
     "atan2": _scalar("atan2({0}::double precision, {1}::double precision)", _fixed(FLOAT64), 2),
     "greatest": _scalar("greatest({all})", common_type, 1, _MANY),
     "least": _scalar("least({all})", common_type, 1, _MANY),
     # absence
     "coalesce": _scalar("coalesce({all})", common_type, 1, _MANY),
+    "_zero_if_null": _scalar("coalesce({0}, 0)", _first, 1),
+    "_one_if_null": _scalar("coalesce({0}, 1)", _first, 1),
     "nullif": _scalar("nullif({0}, {1})", _first, 2),
     # text
     "lower": _scalar("lower({0})", _fixed(TEXT), 1),
@@ -166,11 +191,46 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "hour": _part("hour"),
     "minute": _part("minute"),
     "second": _scalar("floor(extract(second from {0}))::bigint", _fixed(INT64), 1),
+    "quarter": _part("quarter"),
+    "dayofyear": _part("doy"),
+    "dayofweek": _scalar("(extract(dow from {0}) + 1)::bigint", _fixed(INT64), 1),  # Sunday is 1
+    "weekday": _scalar("(extract(isodow from {0}) - 1)::bigint", _fixed(INT64), 1),  # Monday is 0
     "date": _scalar("({0})::date", _fixed(DATE), 1),
+    "datediff": _scalar("(({0})::date - ({1})::date)::bigint", _fixed(INT64), 2),
+    **{f"timestampdiff_{unit}": _elapsed(seconds) for unit, seconds in _CLOCK.items()},
+    **{f"timestampdiff_{unit}": _elapsed_months(months) for unit, months in _CALENDAR.items()},
+    **{
+        f"date_trunc_{unit}": _scalar(f"date_trunc('{unit}', {{0}}::timestamp)", _fixed(DATETIME), 1)
+        for unit in ("second", "minute", "hour", "day", "week", "month", "quarter", "year")
+    },
+    "_add_months": _scalar("({0} + make_interval(months => {1}::integer))", _first, 2),
+    "_add_days": _scalar("({0} + make_interval(days => {1}::integer))", _first, 2),
+    "_add_seconds": _scalar("({0} + make_interval(secs => {1}::double precision))", _first, 2),
     "now": Function("localtimestamp", _fixed(DATETIME), (0, 0), non_null=True),
     "current_date": Function("current_date", _fixed(DATE), (0, 0), non_null=True),
     # bytes
     "octet_length": _scalar("octet_length({0})::bigint", _fixed(INT64), 1),
+    # Of Polars expressions alone: names in users' strings are lower case, so that none of them reaches these.
+    "BYTEWISE": _scalar('({0} COLLATE "C")', _fixed(TEXT), 1),
+    "FLOOR_DIV": _scalar(
+        "({0} / nullif({1}, 0) - (({0} % nullif({1}, 0) <> 0) AND (({0} < 0) <> ({1} < 0)))::integer)",
+        _fixed(INT64),
+        2,
+    ),
+    "FLOOR_MOD": _scalar(
+        "({0} % nullif({1}, 0) + (({0} % nullif({1}, 0) <> 0) AND (({0} < 0) <> ({1} < 0)))::integer * {1})",
+        _fixed(INT64),
+        2,
+    ),
+    # 8 bits travel as 16: what does not fit 8 overflows 16 on the way.
+    "NARROW_INT8": _scalar("({0}::smallint * 256::smallint / 256::smallint)", _fixed(CoreType("int8")), 1),
+    "RINT": _scalar("round({0}::double precision)", _first, 1),
+    # The year before year 1 is 0, as in the ISO calendar.
+    "YEAR": _scalar("(extract(year from {0}) + (extract(year from {0}) < 0)::integer)", _fixed(INT64), 1),
+    "QUARTER": _part("quarter"),
+    "WEEK": _part("week"),
+    "WEEKDAY": _part("isodow"),
+    "ORDINAL_DAY": _part("doy"),
 }
 
 # Their arguments are of one family, and constants among them are made to fit.

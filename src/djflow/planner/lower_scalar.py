@@ -1,12 +1,13 @@
 """Scalars become SQL fragments; constants become parameters."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, Protocol, assert_never
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, assert_never
 
 from djflow.model.types import CoreType, EnumType, StoredType
 from djflow.planner import scalar as s
 from djflow.planner.functions import FUNCTIONS, common_type
 from djflow.planner.parameters import cast_name
+from djflow.sql.identifiers import literal
 
 if TYPE_CHECKING:
     from djflow.planner.parameters import Parameters
@@ -18,6 +19,34 @@ class MatchLowering(Protocol):
     def __call__(self, matches: s.Matches, columns: Mapping[str, str]) -> str:
         """The EXISTS fragment."""
         ...
+
+
+class EnumColumn(str):
+    """The fragment of a column that is of an enum type in the database, as opposed to a label as text."""
+
+    __slots__ = ("type",)
+    type: EnumType
+
+    def __new__(cls, fragment: str, type_: EnumType) -> Self:
+        """A fragment with the type, whose name is known."""
+        column = super().__new__(cls, fragment)
+        column.type = type_
+        return column
+
+
+def label_of(fragment: str, value: Any) -> str:
+    r"""A label in the type of an enum column, or nothing where the fragment is none.
+
+    Comparing in that type keeps indexes and the column's statistics of use. A label is a name of the
+    schema, like a column's; no text of a user's gets here.
+
+    >>> label_of(EnumColumn('t1."sex"', EnumType(("M", "F"), '"lab"."enum_1"')), "M")
+    '\'M\'::"lab"."enum_1"'
+    """
+    if not isinstance(fragment, EnumColumn) or value not in fragment.type.labels:
+        return ""
+    known = fragment.type.labels[fragment.type.labels.index(value)]
+    return f"{literal(known)}::{fragment.type.sql_name}"
 
 
 def lower_scalar(
@@ -39,6 +68,14 @@ def lower_scalar(
             return f"{columns[name]}::text" if _is_padded_or_label(type_) else columns[name]
         case s.Constant(value, type_):
             return f"NULL::{cast_name(type_)}" if value is None else params.add(value, type_)
+        case s.Compare("=" | "<>" as op, s.Column(name), s.Constant(value, EnumType())) if own := label_of(
+            columns[name], value
+        ):
+            return f"{columns[name]} {op} {own}"
+        case s.InList(s.Column(name), values, EnumType()) if all(
+            labels := [label_of(columns[name], value) for value in values]
+        ):
+            return f"{columns[name]} IN ({', '.join(labels)})"
         case s.Compare(op, left, right):
             return f"{operand(left)} {op} {operand(right)}"
         case s.And(items):

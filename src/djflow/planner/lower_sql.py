@@ -4,23 +4,32 @@ Aliases are numbered in the order of lowering and parameters in the order of the
 placeholders, so the same plan gives the same text in any process.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import assert_never
+from functools import cached_property
+from itertools import count
+from typing import Any, Final, assert_never
 
 import pyarrow as pa
 
+from djflow.errors import PlannerBugError
 from djflow.model.table import Attribute, Heading
 from djflow.model.types import EnumType, StoredType
 from djflow.planner import scalar as s
 from djflow.planner.carry import carried_fragment
-from djflow.planner.functions import FUNCTIONS
-from djflow.planner.lower_scalar import is_loose, lower_scalar
+from djflow.planner.common import common_subplans, is_costly
+from djflow.planner.grouping import as_join_of_groups, calls_of, replace_calls
+from djflow.planner.lower_scalar import EnumColumn, is_loose, lower_scalar
 from djflow.planner.nodes import (
     Aggregate,
+    Distinct,
     Empty,
+    Group,
     Join,
+    LocalAggregate,
+    LocalCompute,
     LocalFrame,
+    LocalRestrict,
     Node,
     Order,
     Project,
@@ -28,29 +37,61 @@ from djflow.planner.nodes import (
     Scan,
     SemiJoin,
     Top,
+    Union,
 )
-from djflow.planner.parameters import Parameter, Parameters, cast_name, placeholders, renumber
+from djflow.planner.parameters import (
+    ArrayFrame,
+    Parameter,
+    Parameters,
+    Shipped,
+    cast_name,
+    placeholders,
+    plan_shipping,
+    renumber,
+)
 from djflow.sql.identifiers import qualified, quote
-from djflow.sql.select import Select, map_fragments, print_pretty, print_select
+from djflow.sql.layout import laid_out
+from djflow.sql.select import Select, map_fragments, print_select
+
+# Beyond this many keys, the server hashes them all rather than look up each in an index.
+_LOOK_UPS: Final = 100_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Statement:
     """SQL text with its parameters, and the heading of the rows that it gives."""
 
     select: Select
     parameters: tuple[Parameter, ...]
     heading: Heading
+    frames: tuple[ArrayFrame, ...] = ()
+    # The names and texts of what the rest uses several times.
+    common: tuple[tuple[str, str], ...] = ()
 
-    @property
+    @cached_property
     def sql(self) -> str:
         """The text with `$1`, `$2`, ... for the parameters."""
-        return print_select(self.select)
+        return _with(self.common) + print_select(self.select)
+
+    def bound(self, values: Sequence[Any]) -> "Statement":
+        """The statement with values in place of the slots among its parameters."""
+        filled = replace(self, parameters=tuple(p.filled(values) for p in self.parameters))
+        filled.__dict__["sql"] = self.sql  # the text is the same: it is not printed again
+        return filled
 
     @property
     def pretty(self) -> str:
-        """The text with a clause a line."""
-        return print_pretty(self.select)
+        """The text over several lines, for people."""
+        return laid_out(self.sql)
+
+    def shipped(self, inline_values: int, within: Callable[[str], str] = str) -> Shipped | None:
+        """The same statement with its frames of more than `inline_values` values in temporary tables.
+
+        `within` puts the text into another one. None if no frame is that large.
+        """
+        if not self.frames:
+            return None
+        return plan_shipping(within(self.sql), self.parameters, self.frames, inline_values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +101,8 @@ class _Query:
     columns: Mapping[str, str]
     source: str
     where: tuple[str, ...] = ()
-    order_by: tuple[str, ...] = ()
+    # What to sort by, each with its direction.
+    order_by: tuple[tuple[str, str], ...] = ()
     limit: int | None = None
     offset: int = 0
     is_computed: bool = False
@@ -74,52 +116,69 @@ class _Query:
 
 def lower_rows(plan: Node) -> Statement:
     """The statement that gives the rows of a plan, in the types in which drivers carry them."""
-    lowering = _Lowering()
+    lowering = _Lowering(common_subplans(plan))
     query = lowering.lower(plan)
+    if query.limit is not None and any(carried_fragment("", a.stored) for a in plan.heading):
+        query = lowering.enclose_in_order(query)  # so that only the rows that are left are converted
     columns = tuple((carried_fragment(query.columns[a.name], a.stored), a.name) for a in plan.heading)
-    return _statement(_select(query, columns), lowering.params, plan.heading)
+    return _statement(_select(query, columns), lowering, plan.heading)
 
 
 def lower_insert(plan: Node, names: tuple[str, ...]) -> Statement:
     """The statement that gives the rows of a plan to an INSERT, in their own types."""
-    lowering = _Lowering()
+    lowering = _Lowering(common_subplans(plan))
     query = lowering.lower(plan)
     columns = tuple((query.columns[name], name) for name in names)
-    return _statement(_select(query, columns), lowering.params, plan.heading.select(names))
+    return _statement(_select(query, columns), lowering, plan.heading.select(names))
 
 
 def lower_count(plan: Node) -> Statement:
     """The statement that counts the rows of a plan."""
-    lowering = _Lowering()
+    lowering = _Lowering(common_subplans(plan))
     query = lowering.lower(plan)
     if query.is_closed:
         query = _Query({}, f"({print_select(_select(query, (('1', 'n'),)))}) AS counted")
-    return _statement(_select(query, (("count(*)", "n"),)), lowering.params, Heading(()))
+    return _statement(_select(query, (("count(*)", "n"),)), lowering, Heading(()))
 
 
 def lower_exists(plan: Node) -> Statement:
     """The statement that tells whether a plan has any row."""
-    lowering = _Lowering()
+    lowering = _Lowering(common_subplans(plan))
     query = lowering.lower(plan)
     inner = _select(query, (("1", "n"),))
     found = Select(((f"EXISTS ({print_select(inner)})", "found"),))
-    return _statement(found, lowering.params, Heading(()))
+    return _statement(found, lowering, Heading(()))
 
 
-def _statement(select: Select, params: Parameters, heading: Heading) -> Statement:
+def _statement(select: Select, lowering: "_Lowering", heading: Heading) -> Statement:
     """The statement with the parameters that its text still mentions: an unused column drops its own."""
-    used = placeholders(print_select(select))
+    params = lowering.params
+    used = placeholders(_with(lowering.made) + print_select(select))
     numbers = {old: new for new, old in enumerate(used, 1)}
     renumbered = map_fragments(select, lambda fragment: renumber(fragment, numbers))
-    return Statement(renumbered, tuple(params.values[old - 1] for old in used), heading)
+    frames = tuple(frame.renumbered(numbers) for frame in params.frames if numbers.keys() >= {*frame.numbers})
+    common = tuple((name, renumber(text, numbers)) for name, text in lowering.made)
+    values = tuple(params.values[old - 1] for old in used)
+    return Statement(renumbered, values, heading, frames, common)
+
+
+def _with(common: Iterable[tuple[str, str]]) -> str:
+    """The clause that computes parts once; left to itself, the server might merge them into each use."""
+    parts = ", ".join(f"{name} AS MATERIALIZED ({text})" for name, text in common)
+    return f"WITH {parts} " if parts else ""
 
 
 def _select(query: _Query, columns: tuple[tuple[str, str], ...]) -> Select:
-    return Select(columns, query.source, query.where, (), query.order_by, query.limit, query.offset)
+    order_by = tuple(fragment + direction for fragment, direction in query.order_by)
+    return Select(columns, query.source, query.where, (), order_by, query.limit, query.offset)
 
 
 @dataclass(slots=True)
 class _Lowering:
+    # The parts to compute once, and the names and texts of those lowered, each after what it uses.
+    common: tuple[Node, ...]
+    made: list[tuple[str, str]] = field(default_factory=list)
+    lowered: dict[int, tuple[str, Mapping[str, str]]] = field(default_factory=dict)
     params: Parameters = field(default_factory=Parameters)
     aliases: int = 0
 
@@ -128,10 +187,28 @@ class _Lowering:
         return f"t{self.aliases}"
 
     def lower(self, node: Node) -> _Query:
+        if self.common and is_costly(node) and node in self.common:
+            return self.refer(self.common.index(node))
+        return self.lower_here(node)
+
+    def refer(self, number: int) -> _Query:
+        """A query over a common part, which is lowered at its first use."""
+        part = self.common[number]
+        if number not in self.lowered:
+            query = self.lower_here(part)
+            name = f"w{len(self.made) + 1}"
+            self.made.append((name, print_select(self.select(query))))
+            self.lowered[number] = name, query.columns
+        name, inner = self.lowered[number]
+        alias = self.alias()
+        columns = {a.name: _outside(inner[a.name], f"{alias}.{quote(a.name)}") for a in part.heading}
+        return _Query(columns, f"{name} AS {alias}")
+
+    def lower_here(self, node: Node) -> _Query:
         match node:
             case Scan(table):
                 alias = self.alias()
-                columns = {a.name: f"{alias}.{quote(a.name)}" for a in table.heading}
+                columns = {a.name: _column(alias, a) for a in table.heading}
                 return _Query(columns, f"{qualified(table.name)} AS {alias}")
             case LocalFrame():
                 return self.local_frame(node)
@@ -149,9 +226,18 @@ class _Lowering:
             case Join():
                 return self.join(node)
             case Aggregate():
-                return self.aggregate(node)
+                return self.lower(as_join_of_groups(node))
+            case Group():
+                return self.group(node)
+            case Distinct(source):
+                query = self.open(source)
+                return self.subquery(replace(self.select(query), distinct=True), query.columns)
+            case Union():
+                return self.union(node)
             case Top():
                 return self.top(node)
+            case LocalRestrict() | LocalCompute() | LocalAggregate():
+                raise PlannerBugError(f"{type(node).__name__} has no SQL; it should have been split off.")
             case _ as never:
                 assert_never(never)
 
@@ -169,18 +255,34 @@ class _Lowering:
         return query if query.source else self.enclose(query)
 
     def enclose(self, query: _Query) -> _Query:
+        return self.subquery(self.select(query), query.columns)
+
+    def enclose_in_order(self, query: _Query) -> _Query:
+        """The rows of a query from a subquery, in the order of the query."""
+        names = iter(f"o{n}" for n in count(1) if f"o{n}" not in query.columns)
+        keys = {next(names): fragment for fragment, _ in query.order_by}
+        outer = self.enclose(replace(query, columns={**query.columns, **keys}))
+        order = zip((outer.columns[key] for key in keys), (way for _, way in query.order_by), strict=True)
+        columns = {name: outer.columns[name] for name in query.columns}
+        return replace(outer, columns=columns, order_by=tuple(order))
+
+    def select(self, query: _Query) -> Select:
+        return _select(query, tuple((fragment, name) for name, fragment in query.columns.items()))
+
+    def subquery(self, select: Select, names: Iterable[str]) -> _Query:
         alias = self.alias()
-        inner = print_select(
-            _select(query, tuple((fragment, name) for name, fragment in query.columns.items()))
-        )
-        return _Query({name: f"{alias}.{quote(name)}" for name in query.columns}, f"({inner}) AS {alias}")
+        inner = {name: fragment for fragment, name in select.columns}
+        columns = {name: _outside(inner.get(name, ""), f"{alias}.{quote(name)}") for name in names}
+        return _Query(columns, f"({print_select(select)}) AS {alias}")
 
     def local_frame(self, node: LocalFrame) -> _Query:
         alias = self.alias()
-        arrays = [self.params.add_list(node.frame.column(a.name), a.stored) for a in node.heading]
+        if not node.heading:
+            return _Query({}, f"generate_series(1, {node.frame.num_rows}) AS {alias}")
+        rows = self.params.add_rows([(node.frame.column(a.name), a.stored) for a in node.heading])
         names = ", ".join(quote(a.name) for a in node.heading)
         columns = {a.name: f"{alias}.{quote(a.name)}" for a in node.heading}
-        return _Query(columns, f"unnest({', '.join(arrays)}) AS {alias}({names})")
+        return _Query(columns, f"{rows} AS {alias}({names})")
 
     def project(self, node: Project) -> _Query:
         query = self.lower(node.source)
@@ -212,8 +314,8 @@ class _Lowering:
         if len(on) == 1:
             (name,) = on
             column = self.scalar(s.Column(name, heading[name].stored), query.columns)
-            array = self.params.add_list(keys.frame.column(name), keys.heading[name].stored)
-            return replace(query, where=(*query.where, f"{column} = ANY({array})"))
+            any_key = self.params.add_any(keys.frame.column(name), keys.heading[name].stored)
+            return replace(query, where=(*query.where, f"{column} = {any_key}"))
         sides = [side[name].stored for side in (heading, keys.heading) for name in on]
         if not query.source or not all(map(_is_distinct_as_sent, sides)):
             found = self.exists(keys, on, query.columns, heading)
@@ -225,9 +327,7 @@ class _Lowering:
     def exists(self, other: Node, on: tuple[str, ...], columns: Mapping[str, str], heading: Heading) -> str:
         inner = self.open(other)
         equal = tuple(
-            f"{_comparable(inner.columns[name], other.heading[name])} = "
-            f"{_comparable(columns[name], heading[name])}"
-            for name in on
+            _equal(inner.columns[name], columns[name], other.heading[name], heading[name]) for name in on
         )
         found = replace(inner, where=(*inner.where, *equal))
         return f"EXISTS ({print_select(_select(found, (('1', 'n'),)))})"
@@ -240,8 +340,7 @@ class _Lowering:
         if node.kind == "left" and right.is_computed:
             right = self.enclose(right)  # what is computed must be null where nothing matched
         equal = [
-            f"{_comparable(left.columns[name], node.left.heading[name])} = "
-            f"{_comparable(right.columns[name], node.right.heading[name])}"
+            _equal(left.columns[name], right.columns[name], node.left.heading[name], node.right.heading[name])
             for name in node.on
         ]
         nested = f"({right.source})" if right.is_joined else right.source
@@ -260,59 +359,57 @@ class _Lowering:
 
     # summaries and order
 
-    def aggregate(self, node: Aggregate) -> _Query:
-        """Summarise first, then join: each group is computed once, whatever else is selected."""
-        grouped, summary_columns = self.summaries(node)
-        source = self.operand(node.source)
-        alias = self.alias()
-        equal = [
-            f"{alias}.{quote(name)} = {_comparable(source.columns[name], node.source.heading[name])}"
-            for name in node.on
-            if name in source.columns
-        ]
-        keyword = "LEFT JOIN" if node.keep_all else "JOIN"
-        joined = f"{source.source} {keyword} ({grouped}) AS {alias} ON {' AND '.join(equal) or 'TRUE'}"
-        columns = dict(source.columns)
+    def group(self, node: Group) -> _Query:
+        inner = self.open(node.source)
+        keys = [(inner.columns[name], name) for name in node.keys]
+        calls = {call: f"s{n}" for n, call in enumerate(calls_of(node.summaries), 1)}
+        summaries = [(self.scalar(call, inner.columns), name) for call, name in calls.items()]
+        if not keys and not summaries:
+            summaries = [("count(*)", "s0")]  # which makes one group of all rows
+        names = [f"k{n}" for n in range(1, len(keys) + 1)]
+        columns = tuple((fragment, name) for (fragment, _), name in zip(keys, names, strict=True))
+        grouped = self.subquery(
+            Select((*columns, *summaries), inner.source, inner.where, tuple(f for f, _ in keys)),
+            (*names, *calls.values()),
+        )
+        values = {call: s.Column(name, call.type) for call, name in calls.items()}
+        outputs = {key: grouped.columns[name] for key, name in zip(node.keys, names, strict=True)}
         for attribute, expression in node.summaries:
-            outer = _replace_summaries(expression, summary_columns)
-            lookup = {
-                **source.columns,
-                **{c.name: _present(call, alias, c.name) for call, c in summary_columns.items()},
-            }
-            columns[attribute.name] = f"({self.scalar(outer, lookup)})::{cast_name(attribute.stored)}"
-        return _Query(columns, joined, source.where, is_computed=True, is_joined=True)
+            outputs[attribute.name] = self._output(replace_calls(expression, values), grouped.columns)
+        return replace(grouped, columns=outputs, is_computed=True)
 
-    def summaries(self, node: Aggregate) -> tuple[str, dict[s.Call, s.Column]]:
-        calls = {
-            part: None
-            for _, e in node.summaries
-            for part in s.walk(e)
-            if isinstance(part, s.Call) and _is_summary(part)
-        }
-        names = {call: s.Column(f"s{i}", call.type) for i, call in enumerate(calls, 1)}
-        inner = self.open(_summarised(node, tuple(calls)))
-        keys = [(inner.columns[name], name) for name in node.on if name in node.source.heading]
-        columns = [
-            *keys,
-            *((self.scalar(call, inner.columns), column.name) for call, column in names.items()),
-        ]
-        # Without a key all rows are one group; of no rows there is none, which GROUP BY () would give.
-        groups = tuple(fragment for fragment, _ in keys) or ("(1 = 1)",)
-        return print_select(Select(tuple(columns), inner.source, inner.where, groups)), names
+    def union(self, node: Union) -> _Query:
+        left, right = self.enclose(self.open(node.left)), self.enclose(self.open(node.right))
+        keys = node.heading.primary_key
+        sides = (
+            {name: _comparable(q.columns[name], node.heading[name]) for name in keys} for q in (left, right)
+        )
+        own, other = sides
+        if any(node.heading[name].nullable for name in keys):
+            # As one value, a row in which a null equals a null.
+            types = [cast_name(node.heading[name].stored) for name in keys]
+            equal = [f"{_record(own.values(), types)} = {_record(other.values(), types)}"]
+        else:
+            equal = [f"{own[name]} = {other[name]}" for name in keys]
+        columns = {name: f"coalesce({own[name]}, {other[name]})" for name in keys}
+        rest = {**right.columns, **left.columns}
+        columns |= {name: rest[name] for name in node.heading.secondary}
+        source = f"{left.source} FULL JOIN {right.source} ON {' AND '.join(equal) or 'TRUE'}"
+        return _Query(columns, source, is_computed=True, is_joined=True)
 
     def top(self, node: Top) -> _Query:
         query = self.open(node.source)
         order = tuple(self._order(term, node, query) for term in node.order)
         return replace(query, order_by=order, limit=node.limit, offset=node.offset)
 
-    def _order(self, term: Order, node: Top, query: _Query) -> str:
+    def _order(self, term: Order, node: Top, query: _Query) -> tuple[str, str]:
         attribute = node.heading[term.name]
         fragment = query.columns[term.name]
         if isinstance(attribute.stored, EnumType):
             fragment = f"{fragment}::text"
-        if s.is_text(attribute.stored):
-            fragment += ' COLLATE "C"'  # the same order on every server, and as in Polars
-        return f"{fragment} DESC NULLS LAST" if term.descending else fragment
+        # The same order on every server, and as in Polars.
+        collation = ' COLLATE "C"' if s.is_text(attribute.stored) else ""
+        return fragment, collation + (" DESC NULLS LAST" if term.descending else "")
 
 
 def _is_distinct_as_sent(stored: StoredType) -> bool:
@@ -321,7 +418,12 @@ def _is_distinct_as_sent(stored: StoredType) -> bool:
 
 
 def _distinct(keys: LocalFrame, on: tuple[str, ...]) -> pa.Table:
+    """Each key once, so that the server need not make them so; in the index's order if it looks them up."""
     names = list(on)
+    if keys.frame.num_rows > _LOOK_UPS:
+        import polars as pl
+
+        return pl.DataFrame(keys.frame.select(names)).unique().to_arrow()
     return (
         keys.frame.select(names)
         .group_by(names)
@@ -330,42 +432,38 @@ def _distinct(keys: LocalFrame, on: tuple[str, ...]) -> pa.Table:
     )
 
 
+def _column(alias: str, attribute: Attribute) -> str:
+    fragment = f"{alias}.{quote(attribute.name)}"
+    match attribute.stored:
+        case EnumType(sql_name=name) if name:
+            return EnumColumn(fragment, attribute.stored)
+        case _:
+            return fragment
+
+
+def _outside(inner: str, fragment: str) -> str:
+    """How a column of a subquery is known outside of it: a column of an enum type stays one."""
+    return EnumColumn(fragment, inner.type) if isinstance(inner, EnumColumn) else fragment
+
+
+def _equal(left: str, right: str, *attributes: Attribute) -> str:
+    """The condition that two columns are equal; enum columns compare as they are if they are of one type."""
+    match left, right:
+        case EnumColumn(type=one), EnumColumn(type=other) if one.sql_name == other.sql_name:
+            return f"{left} = {right}"
+        case _:
+            first, second = attributes
+            return f"{_comparable(left, first)} = {_comparable(right, second)}"
+
+
+def _record(fragments: Iterable[str], types: Iterable[str]) -> str:
+    """Values in the types that a record needs to be compared: local ones travel in wider types."""
+    return f"ROW({', '.join(f'{f}::{t}' for f, t in zip(fragments, types, strict=True))})::record"
+
+
 def _comparable(fragment: str, attribute: Attribute) -> str:
     """Enum columns of two schemas have two types; their labels compare."""
     return f"{fragment}::text" if isinstance(attribute.stored, EnumType) else fragment
-
-
-def _is_summary(call: s.Call) -> bool:
-    return FUNCTIONS[call.function].is_aggregate
-
-
-def _summarised(node: Aggregate, calls: tuple[s.Call, ...]) -> Node:
-    """The rows to summarise: those that can match, with the source's attributes if summaries read them."""
-    read = {name for call in calls for name in s.columns_of(call)}
-    if any(name not in node.other.heading for name in read):
-        extra = tuple(a for a in node.source.heading if a.name not in node.other.heading)
-        return Join(node.other, node.source, node.on, Heading((*node.other.heading, *extra)))
-    if _is_whole_table(node.source):
-        return node.other
-    return SemiJoin(node.other, node.source, tuple(name for name in node.on if name in node.source.heading))
-
-
-def _is_whole_table(node: Node) -> bool:
-    return isinstance(node, Scan) or (isinstance(node, Project) and _is_whole_table(node.source))
-
-
-def _replace_summaries(expression: s.Scalar, columns: Mapping[s.Call, s.Column]) -> s.Scalar:
-    if isinstance(expression, s.Call) and expression in columns:
-        return columns[expression]
-    return s.map_children(expression, lambda child: _replace_summaries(child, columns))
-
-
-def _present(call: s.Call, alias: str, name: str) -> str:
-    """A count of nothing is zero; of the row that stands for no match, one, as documented for `count(*)`."""
-    fragment = f"{alias}.{quote(name)}"
-    if not FUNCTIONS[call.function].non_null:
-        return fragment
-    return f"coalesce({fragment}, {0 if call.args else 1})"
 
 
 __all__ = ["Statement", "lower_count", "lower_exists", "lower_insert", "lower_rows"]

@@ -2,17 +2,30 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Literal, TypeAlias, assert_never, cast
 
 from djflow.model.table import Attribute, Heading, Table
 from djflow.planner.scalar import Matches, Scalar, walk
 
 if TYPE_CHECKING:
+    import polars as pl
     import pyarrow as pa
 
 
+class _Operator:
+    """What all nodes but the local frame have."""
+
+    @cached_property
+    def holds_rows(self) -> bool:
+        """Whether rows of the client are somewhere in the plan."""
+        return any(
+            isinstance(operand, LocalFrame) or operand.holds_rows
+            for operand in (*inputs(cast("Node", self)), *asked(cast("Node", self)))
+        )
+
+
 @dataclass(frozen=True)
-class Scan:
+class Scan(_Operator):
     """All rows of a table."""
 
     table: Table
@@ -40,7 +53,7 @@ class LocalFrame:
 
 
 @dataclass(frozen=True)
-class Restrict:
+class Restrict(_Operator):
     """Rows of `source` for which `condition` is true."""
 
     source: "Node"
@@ -53,7 +66,7 @@ class Restrict:
 
 
 @dataclass(frozen=True)
-class SemiJoin:
+class SemiJoin(_Operator):
     """Rows of `source` with (or, negated, without) a row of `other` equal in the attributes `on`."""
 
     source: "Node"
@@ -68,7 +81,7 @@ class SemiJoin:
 
 
 @dataclass(frozen=True)
-class Project:
+class Project(_Operator):
     """Attributes selected, renamed or computed; each output has an expression over the source."""
 
     source: "Node"
@@ -81,7 +94,7 @@ class Project:
 
 
 @dataclass(frozen=True)
-class Join:
+class Join(_Operator):
     """Pairs of rows equal in the attributes `on`; `left` keeps rows of the left side without a match."""
 
     left: "Node"
@@ -92,7 +105,7 @@ class Join:
 
 
 @dataclass(frozen=True)
-class Aggregate:
+class Aggregate(_Operator):
     """Rows of `source`, each with summaries of the rows of `other` equal in the attributes `on`."""
 
     source: "Node"
@@ -107,6 +120,57 @@ class Aggregate:
         return Heading((*self.source.heading, *(attribute for attribute, _ in self.summaries)))
 
 
+@dataclass(frozen=True)
+class Group(_Operator):
+    """One row for each combination of values of `keys`, nulls alike, with summaries of its rows.
+
+    Without keys there is one row, also where `source` has none.
+    """
+
+    source: "Node"
+    keys: tuple[str, ...]
+    summaries: tuple[tuple[Attribute, Scalar], ...]
+
+    @cached_property
+    def heading(self) -> Heading:
+        """The keys, which are the primary key, then the summaries."""
+        keys = (replace(self.source.heading[name], in_key=True) for name in self.keys)
+        return Heading((*keys, *(attribute for attribute, _ in self.summaries)))
+
+
+@dataclass(frozen=True)
+class Distinct(_Operator):
+    """Each row of `source` once; nulls are alike."""
+
+    source: "Node"
+
+    @property
+    def heading(self) -> Heading:
+        """The heading of the source."""
+        return self.source.heading
+
+
+@dataclass(frozen=True)
+class Union(_Operator):
+    """A row for every key of either side, with the attributes of both, null where a side lacks the key.
+
+    Null keys are alike.
+    """
+
+    left: "Node"
+    right: "Node"
+
+    @cached_property
+    def heading(self) -> Heading:
+        """The primary key, then the other attributes of the left side, then those of the right."""
+        left, right = self.left.heading, self.right.heading
+        keys = (
+            replace(a, nullable=a.nullable or right[a.name].nullable, default=None) for a in left if a.in_key
+        )
+        rest = (replace(a, nullable=True) for side in (left, right) for a in side if not a.in_key)
+        return Heading((*keys, *rest))
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """One term of an ordering; nulls come last, descending or not."""
@@ -116,8 +180,8 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Top:
-    """The first rows in an order. `limit` None keeps all."""
+class Top(_Operator):
+    """The first rows in an order. `limit` None keeps all; an empty order is that of the source."""
 
     source: "Node"
     order: tuple[Order, ...]
@@ -131,13 +195,88 @@ class Top:
 
 
 @dataclass(frozen=True)
-class Empty:
+class Empty(_Operator):
     """No rows."""
 
     heading: Heading
 
 
-Node: TypeAlias = Scan | LocalFrame | Restrict | SemiJoin | Project | Join | Aggregate | Top | Empty
+@dataclass(frozen=True, eq=False)
+class LocalExpression:
+    """A Polars expression that has no exact translation to SQL, and what it reads.
+
+    `is_elementwise` tells that the result for a row depends on that row alone.
+    """
+
+    expression: "pl.Expr"
+    reads: frozenset[str]
+    is_elementwise: bool
+
+    def __str__(self) -> str:
+        return str(self.expression)
+
+
+@dataclass(frozen=True)
+class LocalRestrict(_Operator):
+    """Rows of `source`, taken in the order of the key, that a Polars expression keeps."""
+
+    source: "Node"
+    condition: LocalExpression
+
+    @property
+    def heading(self) -> Heading:
+        """The heading of the source."""
+        return self.source.heading
+
+
+@dataclass(frozen=True)
+class LocalCompute(_Operator):
+    """Rows of `source`, taken in the order of the key, with attributes that Polars computes."""
+
+    source: "Node"
+    made: tuple[tuple[Attribute, LocalExpression], ...]
+
+    @cached_property
+    def heading(self) -> Heading:
+        """The source's attributes, then those made."""
+        return Heading((*self.source.heading, *(attribute for attribute, _ in self.made)))
+
+
+@dataclass(frozen=True)
+class LocalAggregate(_Operator):
+    """Rows of `source`, each with summaries that Polars computes of its matching rows of `other`.
+
+    The rows of a group are taken in the order of the key of `other`.
+    """
+
+    source: "Node"
+    other: "Node"
+    on: tuple[str, ...]
+    made: tuple[tuple[Attribute, LocalExpression], ...]
+    keep_all: bool = True
+
+    @cached_property
+    def heading(self) -> Heading:
+        """The source's attributes, then the summaries."""
+        return Heading((*self.source.heading, *(attribute for attribute, _ in self.made)))
+
+
+LocalNode: TypeAlias = LocalRestrict | LocalCompute | LocalAggregate
+Node: TypeAlias = (
+    Scan
+    | LocalFrame
+    | Restrict
+    | SemiJoin
+    | Project
+    | Join
+    | Aggregate
+    | Group
+    | Distinct
+    | Union
+    | Top
+    | Empty
+    | LocalNode
+)
 
 
 def inputs(node: Node) -> tuple[Node, ...]:
@@ -145,11 +284,11 @@ def inputs(node: Node) -> tuple[Node, ...]:
     match node:
         case Scan() | LocalFrame() | Empty():
             return ()
-        case Restrict() | Project() | Top():
+        case Restrict() | Project() | Top() | Group() | Distinct() | LocalRestrict() | LocalCompute():
             return (node.source,)
-        case SemiJoin() | Aggregate():
+        case SemiJoin() | Aggregate() | LocalAggregate():
             return node.source, node.other
-        case Join():
+        case Join() | Union():
             return node.left, node.right
         case _ as never:
             assert_never(never)
@@ -160,12 +299,28 @@ def with_inputs(node: Node, new: tuple[Node, ...]) -> Node:
     match node:
         case Scan() | LocalFrame() | Empty():
             return node
-        case Restrict() | Project() | Top():
-            return replace(node, source=new[0])
-        case SemiJoin() | Aggregate():
-            return replace(node, source=new[0], other=new[1])
+        case Restrict():
+            return Restrict(new[0], node.condition)
+        case Project():
+            return Project(new[0], node.columns)
         case Join():
-            return replace(node, left=new[0], right=new[1])
+            return Join(new[0], new[1], node.on, node.heading, node.kind)
+        case SemiJoin():
+            return SemiJoin(new[0], new[1], node.on, node.negated)
+        case Top():
+            return Top(new[0], node.order, node.limit, node.offset)
+        case Group():
+            return Group(new[0], node.keys, node.summaries)
+        case Distinct():
+            return Distinct(new[0])
+        case Union():
+            return Union(new[0], new[1])
+        case Aggregate():
+            return Aggregate(new[0], new[1], node.on, node.summaries, node.keep_all)
+        case LocalRestrict() | LocalCompute():
+            return replace(node, source=new[0])
+        case LocalAggregate():
+            return replace(node, source=new[0], other=new[1])
         case _ as never:
             assert_never(never)
 
@@ -173,12 +328,19 @@ def with_inputs(node: Node, new: tuple[Node, ...]) -> Node:
 def is_ordered(node: Node) -> bool:
     """Whether the rows of a plan come in an order that somebody asked for."""
     match node:
-        case Top():
-            return True
-        case Project(source):
+        case Top(source, order):
+            return bool(order) or is_ordered(source)
+        case Project(source) | LocalRestrict(source) | LocalCompute(source):
             return is_ordered(source)
         case _:
             return False
+
+
+def asked(node: Node) -> tuple[Node, ...]:
+    """The plans that a node's condition asks for matching rows."""
+    if not isinstance(node, Restrict):
+        return ()
+    return tuple(part.other for part in walk(node.condition) if isinstance(part, Matches))
 
 
 def base_tables(node: Node) -> tuple[Table, ...]:
@@ -188,11 +350,7 @@ def base_tables(node: Node) -> tuple[Table, ...]:
     def visit(inner: Node) -> None:
         if isinstance(inner, Scan):
             found[inner.table.name] = inner.table
-        if isinstance(inner, Restrict):
-            for part in walk(inner.condition):
-                if isinstance(part, Matches):
-                    visit(part.other)
-        for operand in inputs(inner):
+        for operand in (*inputs(inner), *asked(inner)):
             visit(operand)
 
     visit(node)

@@ -42,6 +42,13 @@ class Constant:
 
 
 @dataclass(frozen=True, slots=True)
+class Slot:
+    """The place of a constant's value, in a plan that is kept for other values."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Compare:
     """`left op right`, unknown where a side is null."""
 
@@ -229,9 +236,17 @@ def columns_of(scalar: Scalar) -> frozenset[str]:
     >>> sorted(columns_of(Compare("<", Column("a", INT64), Column("b", INT64))))
     ['a', 'b']
     """
-    own = {node.name for node in walk(scalar) if isinstance(node, Column)}
-    matched = {name for node in walk(scalar) if isinstance(node, Matches) for name in node.on}
-    return frozenset(own | matched)
+    found: set[str] = set()
+    waiting = [scalar]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Column):
+            found.add(part.name)
+        elif isinstance(part, Matches):
+            found.update(part.on)
+        else:
+            waiting.extend(children(part))
+    return frozenset(found)
 
 
 def has_matches(scalar: Scalar) -> bool:

@@ -1,22 +1,24 @@
 """A tree of sqlglot's becomes a scalar over one heading; what has no handler here is refused."""
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from djflow.errors import QuerySyntaxError, UnknownAttributeError, did_you_mean
+from djflow.errors import DataTypeError, QuerySyntaxError, UnknownAttributeError
 from djflow.model.table import Heading
-from djflow.model.types import CoreType, StoredType
 from djflow.planner import scalar as s
-from djflow.planner.coerce import coerce, constant_type
-from djflow.planner.functions import ALIKE, FUNCTIONS, common_type
-from djflow.planner.operators import arithmetic_type, as_condition, compare, in_list
+from djflow.planner.calls import alike, as_text, call, canonical, common_of, known_functions, refusal_of
+from djflow.planner.casts import cast
+from djflow.planner.coerce import constant_type
+from djflow.planner.functions import FUNCTIONS
+from djflow.planner.grammar import place_of
+from djflow.planner.moments import moved
+from djflow.planner.operators import arithmetic_type, as_condition, compare, in_list, same
+from djflow.planner.patterns import as_like
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sqlglot import exp
 
-CLAUSES: Final = {"condition": "SELECT 1 WHERE ", "expression": "SELECT "}
 _COMPARE: Final[dict[str, s.CompareOp]] = {
     "eq": "=",
     "neq": "<>",
@@ -34,40 +36,12 @@ _MIRROR: Final[dict[s.CompareOp, s.CompareOp]] = {
     ">=": "<=",
 }
 _ARITHMETIC: Final[dict[str, s.ArithmeticOp]] = {"add": "+", "sub": "-", "mul": "*", "div": "/", "mod": "%"}
-# sqlglot's names of functions that it knows under another one than ours
-_RENAMED: Final = {
-    "stddev": "stddev",
-    "stddevpop": "stddev_pop",
-    "stddevsamp": "stddev_samp",
-    "variance": "var_samp",
-    "variancepop": "var_pop",
-    "groupconcat": "group_concat",
-    "currenttimestamp": "now",
-    "currentdate": "current_date",
-    "pow": "power",
-    "logicaland": "bool_and",
-    "logicalor": "bool_or",
-    "ceiling": "ceil",
-    "substr": "substring",
-    "char_length": "length",
-    "ifnull": "coalesce",
-    "bytelength": "octet_length",
-    "timestamp": "now",
-}
-_CASTS: Final[dict[str, StoredType]] = {
-    "INT": CoreType("int32"),
-    "BIGINT": s.INT64,
-    "SMALLINT": CoreType("int16"),
-    "DOUBLE": s.FLOAT64,
-    "FLOAT": CoreType("float32"),
-    "TEXT": s.TEXT,
-    "VARCHAR": s.TEXT,
-    "DATE": s.DATE,
-    "TIMESTAMP": s.DATETIME,
-    "BOOLEAN": s.BOOL,
-}
-
-
+_PREDICATES: Final = frozenset(
+    {
+        *_COMPARE,
+        *("is", "like", "ilike", "in", "between", "nullsafeeq", "nullsafeneq", "regexplike", "regexpilike"),
+    }
+)
 # The parts of each kind of tree that its handler reads; what else is there is refused.
 _OPERANDS: Final = frozenset({"this", "expression", "expressions"})
 _READ: Final = {
@@ -79,13 +53,29 @@ _READ: Final = {
     "column": frozenset({"this", "table"}),
     "literal": frozenset({"this", "is_string"}),
     "case": frozenset({"this", "ifs", "default"}),
-    "if": frozenset({"this", "true", "false"}),
     "cast": frozenset({"this", "to"}),
+    "substring": frozenset({"this", "start", "length"}),
+    "interval": frozenset({"this", "unit"}),
+    "anonymous": frozenset({"this", "expressions"}),
+    "currentdate": frozenset[str](),
+    "currenttimestamp": frozenset[str](),
+    "localtimestamp": frozenset[str](),
 }
 # Notes of sqlglot to itself about dialects, without a meaning of their own.
-_FLAGS: Final = frozenset(
-    {"typed", "safe", "big_int", "coalesce", "only_json_types", "zero_based", "ignore_nulls"}
-)
+_FLAGS: Final = frozenset({"typed", "safe", "only_json_types"})
+_UNSUPPORTED: Final = {
+    "placeholder": "There are no parameters in a text: write the value, or restrict by a dict.",
+    "distinct": "DISTINCT stands in COUNT(DISTINCT x) alone. For other summaries of different values, "
+    "summarise dj.U(...) & query, or write a Polars expression: pl.col('x').unique().sum().",
+    "order": "ORDER BY does not belong here: GROUP_CONCAT joins texts in their own order. "
+    "For another one, fetch the rows with order_by and join them.",
+    "bitwiserightshift": "Shifts of bits are not part of djflow's expressions; is one > too many?",
+    "bitwiseleftshift": "Shifts of bits are not part of djflow's expressions; is one < too many?",
+}
+_BARE_DATE: Final = re.compile(r"(?<!['\"\d])\d{4}-\d{1,2}-\d{1,2}(?!\d)", re.ASCII)
+_SHOWN: Final = 60
+_PARTS: Final = frozenset({"year", "month", "day", "hour", "minute", "quarter"})
+_JSON_PATH: Final = re.compile(r"\$((?:\.\w+|\[\d+\])*)")
 
 
 class Translator:
@@ -95,37 +85,50 @@ class Translator:
         self.text, self.heading = text, heading
 
     def translate(self, tree: "exp.Expression") -> s.Scalar:
-        """The scalar of a tree. Raises `QuerySyntaxError` or `UnknownAttributeError`."""
+        """The scalar of a tree. Raises `QuerySyntaxError`, `UnknownAttributeError` or `DataTypeError`."""
         kind = type(tree).__name__.lower()
         self._refuse_unread(kind, tree)
+        self._refuse_chains(kind, tree)
         if kind in _COMPARE:
-            return self._compare(_COMPARE[kind], tree.this, tree.expression)
+            return self._compare(_COMPARE[kind], tree)
         if kind in _ARITHMETIC:
             return self._arithmetic(_ARITHMETIC[kind], tree)
         handler: Callable[[Any], s.Scalar] | None = getattr(self, f"_on_{kind}", None)
-        if handler is not None:
-            return handler(tree)
-        return self._function(kind, tree)
+        if handler is None:
+            raise self._refuse(
+                tree, _UNSUPPORTED.get(kind) or f"{type(tree).__name__} is not part of djflow's expressions."
+            )
+        return handler(tree)
 
     def _refuse_unread(self, kind: str, tree: "exp.Expression") -> None:
         """Raise for a part of the tree that no handler below would look at: nothing is dropped silently."""
         given = {name for name, value in tree.args.items() if value not in (None, False, [])}
         unread = given - _READ.get(kind, _OPERANDS) - _FLAGS
-        is_function = kind not in _READ and _is_function(tree)
-        if is_function:
-            unread = {name for name in unread if not _is_operand(tree.args[name])}
         if unread:
             raise self._refuse(tree, f"{', '.join(sorted(unread))} of {kind.upper()} is not supported here.")
 
-    def _refuse(self, tree: "exp.Expression", reason: str) -> QuerySyntaxError:
+    def _refuse_chains(self, kind: str, tree: "exp.Expression") -> None:
+        """Raise for `1 < a < 3` and `a = b IS NULL`: databases differ in what binds first."""
         from sqlglot import exp
 
-        starts = [node.meta["start"] for node in tree.find_all(exp.Identifier) if "start" in node.meta]
-        position = None
-        if starts:
-            prefix = CLAUSES["condition"] if tree.find_ancestor(exp.Where) else CLAUSES["expression"]
-            position = max(0, min(starts) - len(prefix))
-        return QuerySyntaxError(reason, text=self.text, position=position)
+        if kind not in _PREDICATES:
+            return
+        for side in tree.iter_expressions():
+            if type(side).__name__.lower() in _COMPARE and any(
+                type(part) is exp.DPipe for part in side.walk()
+            ):
+                raise self._refuse(side, "Write OR between conditions: || joins two texts.")
+            if type(side).__name__.lower() in {*_PREDICATES, "not"}:
+                raise self._refuse(
+                    side,
+                    "Put parentheses around this part, or write two comparisons, as in 1 < a AND a < 3.",
+                )
+
+    def _refuse(self, tree: "exp.Expression", reason: str) -> QuerySyntaxError:
+        return QuerySyntaxError(reason, text=self.text, position=place_of(tree))
+
+    def _refusing(self, tree: "exp.Expression") -> Callable[[str], QuerySyntaxError]:
+        return lambda reason: self._refuse(tree, reason)
 
     # names and constants
 
@@ -136,24 +139,28 @@ class Translator:
         if name not in self.heading and not tree.this.args.get("quoted") and name.lower() in self.heading:
             name = name.lower()
         if name not in self.heading:
-            raise UnknownAttributeError(name, self.heading.names, context=f"the expression {self.text!r}")
+            raise self._unknown(name, place_of(tree))
         return s.Column(name, self.heading[name].stored)
+
+    def _unknown(self, name: str, place: int | None) -> UnknownAttributeError:
+        shown = repr(name) if len(name) < _SHOWN else "'...'"
+        hint = f"A text stands in single quotes: {shown}."
+        if self.text.strip('`" ') == name and self.heading.names:
+            hint = f"For a value, restrict by a dict: {{{self.heading.names[0]!r}: {shown}}}."
+        return UnknownAttributeError(name, self.heading.names, text=self.text, position=place, hint=hint)
 
     def _on_literal(self, tree: "exp.Literal") -> s.Scalar:
         if tree.is_string:
-            if self._is_double_quoted(tree.this):
+            place = place_of(tree)
+            if tree.this in self.heading and place is not None and self.text[place] == '"':
                 raise self._refuse(
                     tree,
                     f'"{tree.this}" could be the attribute or a text. '
                     f"Write `{tree.this}` for the attribute, '{tree.this}' for the text.",
                 )
             return s.Constant(tree.this, s.TEXT)
-        text = tree.this
-        value = int(text) if re.fullmatch(r"\d+", text) else float(text)
+        value = int(tree.this) if tree.this.isdecimal() else float(tree.this)
         return s.Constant(value, constant_type(value))
-
-    def _is_double_quoted(self, text: str) -> bool:
-        return text in self.heading and f'"{text}"' in self.text and f"'{text}'" not in self.text
 
     def _on_boolean(self, tree: "exp.Boolean") -> s.Scalar:
         return s.TRUE if tree.this else s.FALSE
@@ -167,16 +174,16 @@ class Translator:
     # logic
 
     def _on_and(self, tree: "exp.And") -> s.Scalar:
-        return s.And((self._condition(tree.this), self._condition(tree.expression)))
+        return s.And(tuple(map(self._condition, _chain(tree))))
 
     def _on_or(self, tree: "exp.Or") -> s.Scalar:
-        return s.Or((self._condition(tree.this), self._condition(tree.expression)))
+        return s.Or(tuple(map(self._condition, _chain(tree))))
 
     def _on_not(self, tree: "exp.Not") -> s.Scalar:
         return s.Not(self._condition(tree.this))
 
     def _condition(self, tree: "exp.Expression") -> s.Scalar:
-        return as_condition(self.translate(tree), self.text)
+        return as_condition(self.translate(tree), self._refusing(tree))
 
     def _on_is(self, tree: "exp.Is") -> s.Scalar:
         from sqlglot import exp
@@ -190,184 +197,356 @@ class Translator:
             raise self._refuse(tree, "IS is followed by NULL, TRUE or FALSE.")
         return self._negated(tree, found)
 
-    def _compare(self, op: s.CompareOp, left: "exp.Expression", right: "exp.Expression") -> s.Scalar:
-        return self._fit(op, self.translate(left), self.translate(right))
+    def _compare(self, op: s.CompareOp, tree: "exp.Expression") -> s.Scalar:
+        from sqlglot import exp
 
-    def _fit(self, op: s.CompareOp, left: s.Scalar, right: s.Scalar) -> s.Scalar:
+        if isinstance(tree.this, exp.Tuple):
+            if op not in ("=", "<>"):
+                raise self._refuse(tree, "Groups of attributes compare with = and <> only.")
+            found = self._tuples_equal(tree.this, tree.expression)
+            return found if op == "=" else s.Not(found)
+        return self._fit(op, self.translate(tree.this), self.translate(tree.expression), tree)
+
+    def _tuples_equal(self, left: "exp.Tuple", right: "exp.Expression") -> s.Scalar:
+        if type(left) is not type(right) or len(left.expressions) != len(right.expressions):
+            raise self._refuse(right, f"Write {len(left.expressions)} values in parentheses here.")
+        pairs = zip(left.expressions, right.expressions, strict=True)
+        return s.And(tuple(self._fit("=", self.translate(a), self.translate(b), b) for a, b in pairs))
+
+    def _fit(self, op: s.CompareOp, left: s.Scalar, right: s.Scalar, tree: "exp.Expression") -> s.Scalar:
         if isinstance(left, s.Constant) and not isinstance(right, s.Constant):
-            return self._fit(_MIRROR[op], right, left)
-        return compare(op, left, right, self.text)
+            return self._fit(_MIRROR[op], right, left, tree)
+        self._refuse_bare_date(left, right)
+        return self._placed(tree, lambda: compare(op, left, right, self.text))
+
+    def _refuse_bare_date(self, left: s.Scalar, right: s.Scalar) -> None:
+        for side, other in ((left, right), (right, left)):
+            if s.family(s.type_of(side)) == "time" and isinstance(other, s.Arithmetic):
+                date = _BARE_DATE.search(self.text)
+                if date:
+                    reason = f"A date stands in quotes: '{date[0]}'."
+                    raise QuerySyntaxError(reason, text=self.text, position=date.start())
+
+    def _placed(self, tree: "exp.Expression", make: Callable[[], s.Scalar]) -> s.Scalar:
+        """What `make` makes; its refusal is given the place of the tree."""
+        try:
+            return make()
+        except QuerySyntaxError as error:
+            if error.position is not None:
+                raise
+            raise self._refuse(tree, error.reason) from None
+        except DataTypeError as error:
+            raise error.point_at(self.text, place_of(tree)) from error.__cause__
+
+    def _on_nullsafeeq(self, tree: "exp.Expression") -> s.Scalar:
+        left, right = self.translate(tree.this), self.translate(tree.expression)
+        if isinstance(left, s.Constant):
+            left, right = right, left
+        return same(left, right, lambda: self._fit("=", left, right, tree))
+
+    def _on_nullsafeneq(self, tree: "exp.NullSafeNEQ") -> s.Scalar:
+        return s.Not(self._on_nullsafeeq(tree))
 
     def _on_between(self, tree: "exp.Between") -> s.Scalar:
-        low = self._compare(">=", tree.this, tree.args["low"])
-        found = s.And((low, self._compare("<=", tree.this, tree.args["high"])))
+        item = self.translate(tree.this)
+        low, high = (self.translate(tree.args[bound]) for bound in ("low", "high"))
+        found = s.And((self._fit(">=", item, low, tree), self._fit("<=", item, high, tree)))
         return self._negated(tree, found)
 
     def _on_in(self, tree: "exp.In") -> s.Scalar:
+        from sqlglot import exp
+
         if not tree.expressions:
-            raise self._refuse(tree, "Write the values after IN; restrict by a query with `&` instead.")
+            raise self._refuse(
+                tree, "Write the values after IN; restrict by a list or a query with `&` instead."
+            )
+        if isinstance(tree.this, exp.Tuple):
+            rows = tuple(self._tuples_equal(tree.this, option) for option in tree.expressions)
+            return self._negated(tree, s.Or(rows))
         item = self.translate(tree.this)
         options = [self.translate(option) for option in tree.expressions]
         if all(isinstance(option, s.Constant) and option.value is not None for option in options):
-            found = in_list(item, [option.value for option in options if isinstance(option, s.Constant)])
+            values = [option.value for option in options if isinstance(option, s.Constant)]
+            found = self._placed(tree, lambda: in_list(item, values))
         else:
-            found = s.Or(tuple(self._fit("=", item, option) for option in options))
+            found = s.Or(tuple(self._fit("=", item, option, tree) for option in options))
         return self._negated(tree, found)
 
     def _on_like(self, tree: "exp.Like") -> s.Scalar:
-        return self._negated(tree, s.Like(self._text(tree.this), self._text(tree.expression)))
+        return self._negated(tree, s.Like(self._text(tree.this), self._pattern(tree.expression)))
 
     def _on_ilike(self, tree: "exp.ILike") -> s.Scalar:
-        found = s.Like(self._text(tree.this), self._text(tree.expression), ignore_case=True)
+        found = s.Like(self._text(tree.this), self._pattern(tree.expression), ignore_case=True)
         return self._negated(tree, found)
+
+    def _pattern(self, tree: "exp.Expression") -> s.Scalar:
+        pattern = self._text(tree)
+        if isinstance(pattern, s.Constant) and isinstance(pattern.value, str):
+            ending = len(pattern.value) - len(pattern.value.rstrip("\\"))
+            if ending % 2:
+                raise self._refuse(tree, "The pattern ends in a backslash; write two for one that is meant.")
+        return pattern
+
+    def _on_regexplike(self, tree: "exp.RegexpLike") -> s.Scalar:
+        return self._regular(tree, ignore_case=False)
+
+    def _on_regexpilike(self, tree: "exp.RegexpILike") -> s.Scalar:
+        return self._regular(tree, ignore_case=True)
+
+    def _regular(self, tree: "exp.Expression", *, ignore_case: bool) -> s.Scalar:
+        item, pattern = self._text(tree.this), self.translate(tree.expression)
+        written = pattern.value if isinstance(pattern, s.Constant) else None
+        likes = as_like(written) if isinstance(written, str) else None
+        if likes is None:
+            raise self._refuse(
+                tree.expression,
+                "Databases differ on this regular expression; texts with ^ $ . .* and | are read. "
+                "Write LIKE, or filter with Polars.",
+            )
+        return s.Or(tuple(s.Like(item, s.Constant(like, s.TEXT), ignore_case=ignore_case) for like in likes))
 
     def _negated(self, tree: "exp.Expression", found: s.Scalar) -> s.Scalar:
         return s.Not(found) if tree.args.get("negate") else found
 
     def _text(self, tree: "exp.Expression") -> s.Scalar:
-        item = self.translate(tree)
-        return item if s.is_text(s.type_of(item)) else s.Cast(item, s.TEXT)
+        return as_text(self.translate(tree), self._refusing(tree))
 
     # values
 
     def _arithmetic(self, op: s.ArithmeticOp, tree: "exp.Expression") -> s.Scalar:
-        left, right = self.translate(tree.this), self.translate(tree.expression)
+        from sqlglot import exp
+
+        if isinstance(tree.expression, exp.Interval) and op in ("+", "-"):
+            return self._moved(tree.this, tree.expression, op, tree)
+        if isinstance(tree.this, exp.Interval) and op == "+":
+            return self._moved(tree.expression, tree.this, op, tree)
+        return self._computed(op, self.translate(tree.this), self.translate(tree.expression), tree)
+
+    def _computed(
+        self, op: s.ArithmeticOp, left: s.Scalar, right: s.Scalar, tree: "exp.Expression"
+    ) -> s.Scalar:
         type_ = arithmetic_type(op, s.type_of(left), s.type_of(right))
         if type_ is None:
-            raise self._refuse(tree, f"{s.type_of(left)} {op} {s.type_of(right)} has no meaning here.")
+            hint = _hint(op, left, right)
+            raise self._refuse(tree, f"{s.type_of(left)} {op} {s.type_of(right)} has no meaning here.{hint}")
         return s.Arithmetic(op, left, right, type_)
+
+    def _moved(
+        self, moment: "exp.Expression", interval: "exp.Expression", op: s.ArithmeticOp, tree: "exp.Expression"
+    ) -> s.Scalar:
+        self._refuse_unread("interval", interval)
+        unit = interval.args.get("unit")
+        count = interval.this.this if type(interval.this).__name__ == "Literal" else None
+        return moved(self.translate(moment), op, count, unit.name if unit else "", self._refusing(tree))
 
     def _on_neg(self, tree: "exp.Neg") -> s.Scalar:
         item = self.translate(tree.this)
         if isinstance(item, s.Constant) and isinstance(item.value, int | float):
-            return s.Constant(-item.value, item.type)
+            return s.Constant(-item.value, constant_type(-item.value))
         type_ = arithmetic_type("-", s.INT64, s.type_of(item))
         if type_ is None:
             raise self._refuse(tree, f"-{s.type_of(item)} has no meaning here.")
         return s.Arithmetic("-", s.Constant(0, s.INT64), item, type_)
 
+    def _on_intdiv(self, tree: "exp.Expression") -> s.Scalar:
+        return call("div", [self.translate(tree.this), self.translate(tree.expression)], self._refusing(tree))
+
     def _on_dpipe(self, tree: "exp.DPipe") -> s.Scalar:
-        return s.Call("||", (self._text(tree.this), self._text(tree.expression)), s.TEXT)
+        sides = [self.translate(side) for side in (tree.this, tree.expression)]
+        if any(s.type_of(side) == s.BOOL for side in sides):
+            raise self._refuse(tree, "|| joins two texts; write OR between conditions.")
+        refuse = self._refusing(tree)
+        return s.Call("||", tuple(as_text(side, refuse) for side in sides), s.TEXT)
 
     def _on_case(self, tree: "exp.Case") -> s.Scalar:
-        if tree.this is not None:
-            raise self._refuse(tree, "Write CASE WHEN condition THEN value.")
-        branches = [(branch.this, branch.args["true"]) for branch in tree.args["ifs"]]
-        return self._case(branches, tree.args.get("default"), tree)
-
-    def _on_if(self, tree: "exp.If") -> s.Scalar:
-        return self._case([(tree.this, tree.args["true"])], tree.args.get("false"), tree)
+        default = tree.args.get("default")
+        otherwise = None if default is None else self.translate(default)
+        if tree.this is None:
+            whens = [self._condition(branch.this) for branch in tree.args["ifs"]]
+        else:
+            item = self.translate(tree.this)
+            whens = [self._fit("=", item, self.translate(branch.this), branch) for branch in tree.args["ifs"]]
+        return self._case(whens, [self.translate(b.args["true"]) for b in tree.args["ifs"]], otherwise, tree)
 
     def _case(
         self,
-        branches: "list[tuple[exp.Expression, exp.Expression]]",
-        default: "exp.Expression | None",
+        whens: list[s.Scalar],
+        values: list[s.Scalar],
+        otherwise: s.Scalar | None,
         tree: "exp.Expression",
     ) -> s.Scalar:
-        conditions = [self._condition(when) for when, _ in branches]
-        values = [self.translate(then) for _, then in branches]
-        if default is not None:
-            values.append(self.translate(default))
-        values = self._alike(values, tree)
-        otherwise = None if default is None else values[-1]
-        pairs = tuple(zip(conditions, values, strict=False))  # the default has no condition
-        return s.Case(pairs, otherwise, common_type([s.type_of(value) for value in values]))
-
-    def _alike(self, values: list[s.Scalar], tree: "exp.Expression") -> list[s.Scalar]:
-        """Values of one family of types; constants take the type of what stands beside them."""
-        present = [v for v in values if not (isinstance(v, s.Constant) and v.value is None)] or values
-        typed = [v for v in present if not isinstance(v, s.Constant)] or present
-        anchor = s.type_of(typed[0])
-        if any(s.family(s.type_of(value)) != s.family(anchor) for value in typed):
-            kinds = ", ".join(dict.fromkeys(str(s.type_of(value)) for value in typed))
-            raise self._refuse(tree, f"The values are of different kinds: {kinds}. Convert them with CAST.")
-        return [self._as_alike(value, anchor) if isinstance(value, s.Constant) else value for value in values]
-
-    def _as_alike(self, value: s.Constant, anchor: StoredType) -> s.Constant:
-        if value.value is not None and s.family(value.type) == s.family(anchor):
-            return value
-        return s.Constant(*coerce(value.value, anchor, self.text))
+        every = alike([*values, *([] if otherwise is None else [otherwise])], self._refusing(tree))
+        pairs = tuple(zip(whens, every, strict=False))  # the default has no condition
+        return s.Case(pairs, None if otherwise is None else every[-1], common_of(every))
 
     def _on_cast(self, tree: "exp.Cast") -> s.Scalar:
-        if type(tree.this).__name__ == "IntDiv":  # sqlglot wraps div() in a cast of its own
-            return self._call("div", [tree.this.this, tree.this.expression], tree)
-        target = _CASTS.get(str(tree.to.this.name if hasattr(tree.to.this, "name") else tree.to.this))
-        if target is None:
-            raise self._refuse(tree, f"No cast to {tree.to.sql()}; known: {', '.join(sorted(_CASTS))}.")
-        return s.Cast(self.translate(tree.this), target)
+        item = self.translate(tree.this)
+        return self._placed(tree, lambda: cast(item, tree.to, self._refusing(tree)))
 
     def _on_jsonextractscalar(self, tree: "exp.JSONExtractScalar") -> s.Scalar:
+        document, keys = tree.this, [self._keys(tree)]
+        while type(document).__name__ == "JSONExtract":
+            keys.append(self._keys(document))
+            document = document.this
+        return self._json(self.translate(document), tuple(k for part in reversed(keys) for k in part), tree)
+
+    def _on_jsonextract(self, tree: "exp.JSONExtract") -> s.Scalar:
+        raise self._refuse(tree, "Write ->> for the value: -> gives a JSON document.")
+
+    def _keys(self, tree: "exp.Expression") -> tuple[str, ...]:
         from sqlglot import exp
 
-        keys = [str(node.this) for node in tree.expression.find_all(exp.JSONPathKey, exp.JSONPathSubscript)]
-        return s.JsonPath(self.translate(tree.this), tuple(keys))
+        found = [str(node.this) for node in tree.expression.find_all(exp.JSONPathKey, exp.JSONPathSubscript)]
+        literal = tree.expression
+        written = found or ([literal.this] if isinstance(literal, exp.Literal) else [])
+        if len(written) != 1:
+            raise self._refuse(tree, "Write one key after ->> as a text, or meta->'a'->>'b' for a path.")
+        return self._path(written[0], tree) if written[0].startswith("$.") else (written[0],)
+
+    def _path(self, written: str, tree: "exp.Expression") -> tuple[str, ...]:
+        match = _JSON_PATH.fullmatch(written)
+        if match is None:
+            raise self._refuse(tree, "Write a path of names and numbers, as in '$.a.b[0]'.")
+        return tuple(re.findall(r"\w+", match[1]))
+
+    def _json(self, document: s.Scalar, path: tuple[str, ...], tree: "exp.Expression") -> s.Scalar:
+        if s.core_name(s.type_of(document)) != "json":
+            raise self._refuse(tree, f"{s.show(document)} is {s.type_of(document)}, not a JSON document.")
+        return s.JsonPath(document, path)
 
     # functions
 
-    def _on_count(self, tree: "exp.Count") -> s.Scalar:
+    def _on_currentdate(self, tree: "exp.Expression") -> s.Scalar:
+        return call("current_date", [], self._refusing(tree))
+
+    def _on_currenttimestamp(self, tree: "exp.Expression") -> s.Scalar:
+        return call("now", [], self._refusing(tree))
+
+    _on_localtimestamp = _on_currenttimestamp
+
+    def _on_extract(self, tree: "exp.Extract") -> s.Scalar:
+        return self._extracted(tree.name, self.translate(tree.expression), tree)
+
+    def _extracted(self, part: str, moment: s.Scalar, tree: "exp.Expression") -> s.Scalar:
+        if part.lower() not in _PARTS:
+            known = ", ".join(sorted(_PARTS))
+            raise self._refuse(tree, f"EXTRACT takes {known}; second(x) gives whole seconds.")
+        return call(part.lower(), [moment], self._refusing(tree))
+
+    def _on_substring(self, tree: "exp.Substring") -> s.Scalar:
+        parts = [tree.args[name] for name in ("this", "start", "length") if tree.args.get(name) is not None]
+        if "start" not in tree.args or tree.args["start"] is None:
+            raise self._refuse(tree, "Write substring(text, start, length).")
+        return call("substring", list(map(self.translate, parts)), self._refusing(tree))
+
+    def _on_anonymous(self, tree: "exp.Anonymous") -> s.Scalar:
+        written = str(tree.this)
+        kind = written.lower().partition(" ")[0]  # grammar.py puts a unit behind
+        special: Callable[[Any], s.Scalar] | None = getattr(self, f"_call_{kind}", None)
+        if special is not None and not tree.args.get("quoted"):
+            return special(tree)
+        name = canonical(written)
+        if name not in known_functions() or tree.args.get("quoted"):
+            raise self._refuse(tree, refusal_of(written))
+        args = [self.translate(arg) for arg in self._arguments(tree)]
+        return self._placed(tree, lambda: call(name, args, self._refusing(tree)))
+
+    def _arguments(self, tree: "exp.Anonymous", *counts: int) -> "list[exp.Expression]":
+        if counts and len(tree.expressions) not in counts:
+            wanted = " or ".join(map(str, counts))
+            plural = "" if counts == (1,) else "s"
+            raise self._refuse(
+                tree, f"{tree.this}() takes {wanted} argument{plural}, not {len(tree.expressions)}."
+            )
+        return list(tree.expressions)
+
+    def _call_count(self, tree: "exp.Anonymous") -> s.Scalar:
         from sqlglot import exp
 
-        if isinstance(tree.this, exp.Star):
-            return s.Call("count", (), s.INT64)
-        if isinstance(tree.this, exp.Distinct):
-            (only,) = tree.this.expressions
-            return s.Call("count_distinct", (self.translate(only),), s.INT64)
-        return s.Call("count", (self.translate(tree.this),), s.INT64)
+        if not tree.expressions:
+            raise self._refuse(tree, "Write count(*) for the number of rows, count(x) for that of values.")
+        (only,) = self._arguments(tree, 1)
+        refuse = self._refusing(tree)
+        if isinstance(only, exp.Star):
+            return call("count", [], refuse)
+        if isinstance(only, exp.Distinct):
+            if len(only.expressions) != 1 or only.args.get("on"):
+                raise refuse("COUNT(DISTINCT ...) takes one attribute.")
+            return call("count_distinct", [self.translate(only.expressions[0])], refuse)
+        return call("count", [self.translate(only)], refuse)
 
-    def _function(self, kind: str, tree: "exp.Expression") -> s.Scalar:
+    def _call_if(self, tree: "exp.Anonymous") -> s.Scalar:
+        when, then, otherwise = self._arguments(tree, 3)
+        return self._case([self._condition(when)], [self.translate(then)], self.translate(otherwise), tree)
+
+    def _call_isnull(self, tree: "exp.Anonymous") -> s.Scalar:
+        (only,) = self._arguments(tree, 1)
+        return s.IsNull(self.translate(only))
+
+    def _call_mod(self, tree: "exp.Anonymous") -> s.Scalar:
+        left, right = map(self.translate, self._arguments(tree, 2))
+        return self._computed("%", left, right, tree)
+
+    def _call_log(self, tree: "exp.Anonymous") -> s.Scalar:
+        args = self._arguments(tree)
+        if len(args) == 2 and args[0].name == "10":  # noqa: PLR2004 - base and number
+            return call("log10", [self.translate(args[1])], self._refusing(tree))
+        raise self._refuse(tree, refusal_of("log"))
+
+    def _call_date_part(self, tree: "exp.Anonymous") -> s.Scalar:
+        part, moment = self._arguments(tree, 2)
+        return self._extracted(part.name, self.translate(moment), tree)
+
+    def _call_date_trunc(self, tree: "exp.Anonymous") -> s.Scalar:
+        unit, moment = self._arguments(tree, 2)
+        name = f"date_trunc_{unit.name.lower()}"
+        if name not in FUNCTIONS:
+            raise self._refuse(tree, refusal_of("date_trunc"))
+        return call(name, [self.translate(moment)], self._refusing(tree))
+
+    def _call_timestampdiff(self, tree: "exp.Anonymous") -> s.Scalar:
+        name = "_".join(str(tree.this).lower().split(" "))
+        if name not in FUNCTIONS:
+            raise self._refuse(tree, refusal_of("timestampdiff"))
+        return call(name, list(map(self.translate, self._arguments(tree))), self._refusing(tree))
+
+    def _call_date_add(self, tree: "exp.Anonymous") -> s.Scalar:
+        return self._shifted("+", tree)
+
+    def _call_date_sub(self, tree: "exp.Anonymous") -> s.Scalar:
+        return self._shifted("-", tree)
+
+    def _shifted(self, op: s.ArithmeticOp, tree: "exp.Anonymous") -> s.Scalar:
         from sqlglot import exp
 
-        if not isinstance(tree, exp.Func):
-            raise self._refuse(tree, f"{type(tree).__name__} is not part of djflow's expressions.")
-        anonymous = isinstance(tree, exp.Anonymous)
-        written = str(tree.this).lower() if anonymous else tree.sql_name().lower()
-        name = _RENAMED.get(written, _RENAMED.get(kind, written))
-        args = list(tree.expressions) if anonymous else _arguments(tree)
-        function = FUNCTIONS.get(name)
-        if function is None:
-            known = did_you_mean(name, sorted(FUNCTIONS))
-            raise self._refuse(tree, f"Function {written!r} is not allowed in an expression.{known}")
-        return self._call(name, args, tree)
+        moment, interval = self._arguments(tree, 2)
+        if not isinstance(interval, exp.Interval):
+            raise self._refuse(tree, "Write DATE_ADD(x, INTERVAL 1 DAY).")
+        return self._moved(moment, interval, op, tree)
 
-    def _on_log(self, tree: "exp.Log") -> s.Scalar:
-        if str(tree.this) != "10" or tree.expression is None:
-            raise self._refuse(tree, "Write ln(x) or log10(x): log(x) has another base in each database.")
-        return self._call("log10", [tree.expression], tree)  # as which sqlglot reads log(10, x)
+    def _call_json_value(self, tree: "exp.Anonymous") -> s.Scalar:
+        document, path = self._arguments(tree, 2)
+        return self._json(self.translate(document), self._path(path.name, path), tree)
 
-    def _call(self, name: str, args: "list[exp.Expression]", tree: "exp.Expression") -> s.Scalar:
-        function = FUNCTIONS[name]
-        if not function.arity[0] <= len(args) <= function.arity[1]:
-            raise self._refuse(tree, f"Function {name!r} does not take {len(args)} arguments.")
-        translated = list(map(self.translate, args))
-        if name in ALIKE:
-            translated = self._alike(translated, tree)
-        types = [s.type_of(arg) for arg in translated]
-        if name in ("min", "max") and s.core_name(types[0]) == "json":
-            raise self._refuse(tree, f"{name}() needs values with an order; JSON documents have none.")
-        return s.Call(name, tuple(translated), function.result(types))
+    def _call_json_unquote(self, tree: "exp.Anonymous") -> s.Scalar:
+        (only,) = self._arguments(tree, 1)
+        if only.name.lower() != "json_extract":
+            raise self._refuse(tree, "Write JSON_VALUE(meta, '$.key').")
+        return self._call_json_value(only)  # type: ignore[arg-type]
 
 
-def _is_function(tree: "exp.Expression") -> bool:
-    from sqlglot import exp
-
-    return isinstance(tree, exp.Func)
-
-
-def _is_operand(value: Any) -> bool:
-    from sqlglot import exp
-
-    return isinstance(value, exp.Expression) or (
-        isinstance(value, list) and all(isinstance(item, exp.Expression) for item in value)
-    )
+def _chain(tree: "exp.Expression") -> "list[exp.Expression]":
+    """The operands of `a AND b AND c`, however many: they nest to the left."""
+    found = []
+    kind = type(tree)
+    while isinstance(tree, kind):
+        found.append(tree.expression)
+        tree = tree.this
+    return [tree, *reversed(found)]
 
 
-def _arguments(tree: "exp.Expression") -> list["exp.Expression"]:
-    from sqlglot import exp
-
-    found: list[exp.Expression] = []
-    for value in tree.args.values():
-        if isinstance(value, exp.Expression):
-            found.append(value)
-        elif isinstance(value, list):
-            found.extend(item for item in value if isinstance(item, exp.Expression))
-    return found
+def _hint(op: s.ArithmeticOp, *sides: s.Scalar) -> str:
+    families = [s.family(s.type_of(side)) for side in sides]
+    if families == ["time", "time"]:
+        return " Write TIMESTAMPDIFF(SECOND, x, y)."
+    return " Join texts with || or concat(a, b)." if op == "+" and "text" in families else ""

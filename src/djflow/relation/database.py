@@ -5,8 +5,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Lock
 from typing import Any
 
+from djflow.backend.introspect import introspect
 from djflow.backend.session import Session
 from djflow.configuration import Settings, StoreSettings
+from djflow.model.catalog import Catalog
 from djflow.model.table import Table
 from djflow.storage.registry import open_store
 from djflow.storage.store import Store
@@ -80,6 +82,15 @@ class Database:
         for schema in sorted(schemas):
             for activate in self._activators.get(schema, ()):
                 activate()
+
+    def catalog(self, schemas: Iterable[str]) -> Catalog:
+        """The tables of some schemas and all that they refer to, as the database has them now.
+
+        What is declared in these schemas is created first.
+        """
+        wanted = sorted(set(schemas))
+        self.ensure_schemas(wanted)
+        return introspect(self.session.connection, wanted)
 
     def open_store(self, name: str) -> Store:
         """The object store of a name; "" is the default store.

@@ -1,14 +1,14 @@
 """Rows out of the database, in every form that people ask for; all fed by the same record batches."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from djflow.engine.compile import compile_plan
-from djflow.engine.execute import schema_of, stream
-from djflow.errors import QueryError, UnknownAttributeError
+from djflow.engine import run
+from djflow.engine.execute import schema_of
+from djflow.engine.order import by_key
+from djflow.errors import UnknownAttributeError
 from djflow.model.table import Heading
 from djflow.planner import analyze
 from djflow.planner.nodes import Node, base_tables, is_ordered
@@ -24,30 +24,16 @@ if TYPE_CHECKING:
 def stored_rows(plan: Node, database: Database) -> pa.Table:
     """All rows in exact types, codec columns encoded; by primary key unless the plan orders otherwise."""
     database.ensure(base_tables(plan))
-    batches = list(stream(database.session, compile_plan(plan)))
+    return arranged(run.whole(database.session, plan), plan)
+
+
+def arranged(source: Iterable[pa.RecordBatch], plan: Node) -> pa.Table:
+    """The batches of a plan as one table; by primary key unless the plan orders otherwise."""
+    batches = list(source)
     if not len(plan.heading):
         return pa.Table.from_batches(batches)
     rows = pa.Table.from_batches(batches, schema_of(plan.heading))
     return rows if is_ordered(plan) else by_key(rows, plan.heading.primary_key)
-
-
-def by_key(rows: pa.Table, key: tuple[str, ...]) -> pa.Table:
-    """The rows sorted by key. Tables are mostly stored in this order: looking first is cheap."""
-    if not key or rows.num_rows < 2 or _is_sorted(rows, key):  # noqa: PLR2004 - one row has one order
-        return rows
-    return rows.take(pc.sort_indices(rows, [(name, "ascending") for name in key]))
-
-
-def _is_sorted(rows: pa.Table, key: tuple[str, ...]) -> bool:
-    undecided: Any = True
-    for name in key:
-        column = rows.column(name)
-        earlier, later = column.slice(0, len(column) - 1), column.slice(1)
-        wrong = pc.and_kleene(pc.greater(earlier, later), undecided)
-        if pc.any(wrong).as_py():
-            return False
-        undecided = pc.and_kleene(pc.equal(earlier, later), undecided)
-    return True
 
 
 def to_arrow(plan: Node, database: Database) -> pa.Table:
@@ -57,10 +43,15 @@ def to_arrow(plan: Node, database: Database) -> pa.Table:
 
 def to_polars(plan: Node, database: Database) -> "pl.DataFrame":
     """One Polars frame; values without an Arrow form come as Python objects."""
+    return polars_frame(stored_rows(plan, database), plan.heading, database)
+
+
+def polars_frame(stored: pa.Table, heading: Heading, database: Database) -> "pl.DataFrame":
+    """Stored rows as a Polars frame, decoded; values without an Arrow form come as Python objects."""
     import polars as pl
 
-    rows = to_arrow(plan, database)
-    opaque = needs_objects(rows, plan.heading)
+    rows = arrow_values(stored, heading, database)
+    opaque = needs_objects(rows, heading)
     tensors = {f.name: f.type for f in rows.schema if isinstance(f.type, pa.FixedShapeTensorType)}
     plain = rows.drop_columns([a.name for a in opaque] + list(tensors))
     frame = pl.from_arrow(plain) if plain.num_columns else pl.DataFrame()
@@ -69,7 +60,7 @@ def to_polars(plan: Node, database: Database) -> "pl.DataFrame":
         pl.Series(a.name, python_values(rows.column(a.name), a, database), dtype=pl.Object) for a in opaque
     ]
     extra += [_array_series(name, rows.column(name)) for name in tensors]
-    return frame.with_columns(extra).select(rows.column_names) if extra else frame
+    return pl.DataFrame([*frame.get_columns(), *extra]).select(rows.column_names) if extra else frame
 
 
 def _array_series(name: str, column: pa.ChunkedArray) -> "pl.Series":
@@ -84,17 +75,21 @@ def _array_series(name: str, column: pa.ChunkedArray) -> "pl.Series":
 
 def to_pandas(plan: Node, database: Database) -> "pd.DataFrame":
     """One pandas frame, the primary key as its index."""
+    return pandas_frame(stored_rows(plan, database), plan.heading, database)
+
+
+def pandas_frame(rows: pa.Table, heading: Heading, database: Database) -> "pd.DataFrame":
+    """Stored rows as a pandas frame, decoded, the primary key as its index."""
     import pandas as pd
 
-    rows = stored_rows(plan, database)
-    encoded = {a.name for a in plan.heading if a.type != a.stored or str(a.type) in ("json", "uuid")}
+    encoded = {a.name for a in heading if a.type != a.stored or str(a.type) in ("json", "uuid")}
     frame = rows.drop_columns(list(encoded)).to_pandas()
-    for attribute in plan.heading:
+    for attribute in heading:
         if attribute.name in encoded:
             values = python_values(rows.column(attribute.name), attribute, database)
             frame[attribute.name] = pd.Series(object_array(values), index=frame.index)
-    frame = frame[list(plan.heading.names)]
-    key = list(plan.heading.primary_key)
+    frame = frame[list(heading.names)]
+    key = list(heading.primary_key)
     return frame.set_index(key) if key else frame
 
 
@@ -163,7 +158,7 @@ def batches(plan: Node, database: Database) -> pa.RecordBatchReader:
     """Rows as a stream of record batches in bounded memory, codec columns encoded."""
     database.ensure(base_tables(plan))
     ordered = plan if is_ordered(plan) or not plan.heading.primary_key else analyze.top(plan)
-    source = stream(database.session, compile_plan(ordered), streaming=True)
+    source = run.streamed(database.session, ordered)
     return pa.RecordBatchReader.from_batches(schema_of(plan.heading), source)
 
 
@@ -171,15 +166,3 @@ def iterate(plan: Node, database: Database) -> Iterator[dict[str, Any]]:
     """Rows as dicts, in bounded memory."""
     for batch in batches(plan, database):
         yield from dicts_of(pa.Table.from_batches([batch]), plan.heading, database)
-
-
-def the_only_row(plan: Node, database: Database) -> dict[str, Any]:
-    """The row of a relation that must have exactly one.
-
-    Raises `QueryError` for none or several.
-    """
-    rows = to_dicts(analyze.top(plan, limit=2), database)
-    if len(rows) != 1:
-        found = "none" if not rows else "more than one"
-        raise QueryError(f"fetch1 needs exactly one row and found {found}. Restrict by a full key first.")
-    return rows[0]

@@ -2,20 +2,26 @@
 
 from collections.abc import Iterator, Sequence
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from djflow.engine import execute
-from djflow.engine.compile import compile_plan
+from djflow.engine.run import resolved
 from djflow.errors import DjflowError, QueryError
 from djflow.model.table import Heading
-from djflow.planner import analyze
+from djflow.planner import analyze, distant
 from djflow.planner.nodes import Node, base_tables
-from djflow.relation import fetch, preview
+from djflow.relation import fetch, habits, preview
 from djflow.relation.conditions import HasPlan, Not, restricted
 from djflow.relation.database import Database
-from djflow.relation.explanation import Explanation, readable_sql
+from djflow.relation.explanation import Explanation, explained, readable_sql
+from djflow.relation.frames import as_frame
+from djflow.relation.lazy import lazy_frame
+from djflow.relation.partitions import Partitions, partitions
+from djflow.relation.single import the_only_row
+from djflow.relation.to_dask import to_dask
 
 if TYPE_CHECKING:
+    import dask.dataframe as dd
     import pandas as pd
     import polars as pl
     import pyarrow as pa
@@ -63,6 +69,9 @@ class Relation:
     def restrict(self, condition: Any, semantic_check: bool = True) -> "Relation":  # noqa: FBT001, FBT002
         """Rows that satisfy a condition: a dict, string, list (any of), frame of keys, or relation.
 
+        A frame is whatever `dj.Frame` takes, the path of a CSV or Parquet file included. Of it, only
+        the attributes of this relation are read; a null in it matches nothing.
+
         Raises `UnknownAttributeError`, `QuerySyntaxError`, `DataTypeError` or `SemanticMatchError`
         before anything is sent to the server.
         """
@@ -75,18 +84,44 @@ class Relation:
     def __sub__(self, condition: Any) -> "Relation":
         return self.restrict(Not(condition))
 
+    def restrict_by(
+        self, other: Any, *, direction: distant.Direction | None = None, via: Any = None
+    ) -> "Relation":
+        """Rows that foreign keys connect, however far, with a row of `other`: a query over one table.
+
+        That table may be an ancestor ("up") or a descendant ("down"); `direction` None takes what there
+        is. `via` names a table that the foreign keys must pass. Asks the server how tables are connected;
+        rows are read when they are asked for.
+
+        Raises `AmbiguousPathError`, which lists the paths where they give different rows, and `QueryError`
+        where there is none.
+        """
+        plan, far = self.logical_plan, self._operand(other)
+        between = None if via is None else self._operand(via)
+        catalog = self.connection.catalog(distant.base_table(node).name.schema for node in (plan, far))
+        return self._derived(distant.restrict_by(plan, far, catalog, direction=direction, via=between))
+
+    def __lshift__(self, ancestor: Any) -> "Relation":
+        return self.restrict_by(ancestor, direction="up")
+
+    def __rshift__(self, descendant: Any) -> "Relation":
+        return self.restrict_by(descendant, direction="down")
+
     # combination
 
-    def proj(self, *attributes: str | EllipsisType, **named: str) -> "Relation":
+    def proj(self, *attributes: "str | EllipsisType | pl.Expr", **named: "str | pl.Expr") -> "Relation":
         """The primary key, the attributes named, and those renamed or computed.
 
         `...` stands for all, `'-name'` leaves one out; `new='old'` renames, `new='(old)'` duplicates,
-        `new='expression'` computes.
+        `new='expression'` computes, and so does a Polars expression: `new=pl.col("a") / pl.col("b")`.
         """
         return self._derived(analyze.project(self.logical_plan, attributes, named))
 
     def join(self, other: Any, semantic_check: bool = True, left: bool = False) -> "Relation":  # noqa: FBT001, FBT002
-        """Pairs of rows that match in all shared attributes of the same lineage."""
+        """Pairs of rows that match in all shared attributes of the same lineage.
+
+        `other` may be a local frame, whose columns match by name: see `dj.Frame` for its key and types.
+        """
         plan = self._operand(other)
         return self._derived(
             analyze.join(self.logical_plan, plan, semantic_check=semantic_check, keep_left=left)
@@ -95,14 +130,46 @@ class Relation:
     def __mul__(self, other: Any) -> "Relation":
         return self.join(other)
 
+    def __rmul__(self, other: Any) -> "Relation":
+        frame = as_frame(other)
+        if frame is None:
+            raise habits.expected(other, "a table, a query or a frame")
+        return frame * self
+
     def extend(self, other: Any, semantic_check: bool = True) -> "Relation":  # noqa: FBT001, FBT002 - documented
         """All rows, with the attributes of `other` where it has a matching row."""
         return self.join(other, semantic_check=semantic_check, left=True)
 
+    # numpy and pandas leave operators to an operand that has these.
+    __array_ufunc__ = None
+    __pandas_priority__ = 10_000
+
+    def __or__(self, _other: Any) -> NoReturn:
+        habits.refuse_or()
+
+    __ror__ = __or__
+
+    def __add__(self, other: Any) -> "Relation":
+        return self.union(other)
+
+    def union(self, other: Any) -> "Relation":
+        """A row for every key of either side, with the attributes of both; null where a side lacks the key.
+
+        Raises `QueryError` unless both have the same primary key and no other attribute in common.
+        """
+        return self._derived(analyze.union(self.logical_plan, self._operand(other)))
+
     def aggr(
-        self, group: Any, *attributes: str | EllipsisType, exclude_nonmatching: bool = False, **named: str
+        self,
+        group: Any,
+        *attributes: str | EllipsisType,
+        exclude_nonmatching: bool = False,
+        **named: "str | pl.Expr",
     ) -> "Relation":
-        """All rows, with summaries of the matching rows of `group`, such as `n="count(trial)"`."""
+        """All rows, with summaries of the matching rows of `group`.
+
+        A summary is text, such as `n="count(trial)"`, or a Polars expression: `m=pl.col("rt").mean()`.
+        """
         plan = analyze.aggregate(
             self.logical_plan,
             self._operand(group),
@@ -114,7 +181,10 @@ class Relation:
 
     def _operand(self, other: Any) -> Node:
         if not isinstance(other, HasPlan):
-            raise QueryError(f"Expected a table or a query, not {type(other).__name__}.")
+            frame = as_frame(other)
+            if frame is None:
+                raise habits.expected(other, "a table, a query or a frame")
+            return frame.beside(self.heading)
         self._same_database(other)
         return other.logical_plan
 
@@ -188,9 +258,9 @@ class Relation:
         Raises `QueryError` unless there is exactly one row.
         """
         if not attributes:
-            return fetch.the_only_row(self.logical_plan, self.connection)
+            return the_only_row(self.logical_plan, self.connection)
         chosen = self.proj(*(name for name in attributes if name not in self.heading.primary_key))
-        row = fetch.the_only_row(chosen.logical_plan, self.connection)
+        row = the_only_row(chosen.logical_plan, self.connection)
         values = tuple(row[name] for name in attributes)
         return values[0] if len(values) == 1 else values
 
@@ -214,6 +284,31 @@ class Relation:
         """Rows as a stream of record batches in bounded memory; codec columns stay encoded."""
         return fetch.batches(self.logical_plan, self.connection)
 
+    def lazy(self) -> "pl.LazyFrame":
+        """A Polars lazy frame whose filters, columns and limits the server applies, as far as it can.
+
+        Each collection reads the rows anew; `sink_parquet` and other sinks run in bounded memory.
+        Raises `QueryError` inside a transaction.
+        """
+        return lazy_frame(self.logical_plan, self.connection)
+
+    def partitions(self, n: int) -> Partitions:
+        """The rows in `n` ranges of the key, of about equal size, all in the database as it is now.
+
+        Each partition can be pickled and read in another process while the snapshot lives: until the
+        partitions are closed or no longer referred to here.
+        Raises `QueryError` inside a transaction.
+        """
+        return partitions(self.logical_plan, self.connection, n)
+
+    def to_dask(self, npartitions: int | None = None) -> "dd.DataFrame":
+        """A Dask frame that reads ranges of the key, all in the database as it is now.
+
+        `npartitions` is one for each 250,000 rows by default. Needs the extra `dask`.
+        Raises `QueryError` inside a transaction.
+        """
+        return to_dask(self.logical_plan, self.connection, npartitions)
+
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         return self.to_batches().__arrow_c_stream__(requested_schema)
 
@@ -230,26 +325,41 @@ class Relation:
 
     def __len__(self) -> int:
         self.connection.ensure(base_tables(self.logical_plan))
-        return execute.count(self.connection.session, self.logical_plan)
+        session = self.connection.session
+        return execute.count(session, resolved(session, self.logical_plan))
 
     def __bool__(self) -> bool:
         self.connection.ensure(base_tables(self.logical_plan))
-        return execute.exists(self.connection.session, self.logical_plan)
+        session = self.connection.session
+        return execute.exists(session, resolved(session, self.logical_plan))
 
     def __contains__(self, condition: Any) -> bool:
         return bool(self & condition)
 
     def make_sql(self) -> str:
-        """The SQL of the query with its values written in: for reading, learning, and psql."""
-        return readable_sql(compile_plan(self.logical_plan).statement)
+        """The SQL of the query with its values written in: for reading, learning, and psql.
+
+        Where Polars finishes the query, comments below the SQL say what it does.
+        """
+        return readable_sql(self.logical_plan)
 
     def explain(self, *, analyze: bool = False) -> Explanation:
         """How the query will be answered; with `analyze`, also PostgreSQL's own plan, run with times."""
-        compiled = compile_plan(self.logical_plan)
+        explanation = explained(self.logical_plan)
         if not analyze:
-            return Explanation(compiled)
+            return explanation
         self.connection.ensure(base_tables(self.logical_plan))
-        return Explanation(compiled, execute.analysed(self.connection.session, compiled.statement))
+        return explanation.analysed(self.connection.session)
+
+    # habits
+
+    def __getitem__(self, item: Any) -> NoReturn:
+        habits.refuse_item(type(self).__name__, item)
+
+    if not TYPE_CHECKING:  # type checkers know the names there are
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise habits.missing(type(self).__name__, name, lambda: self.heading.names)
 
     # looks
 

@@ -1,9 +1,12 @@
 """Names and constants as SQL text: the only places that add quotes."""
 
+from functools import lru_cache
+
 from djflow.errors import QueryError
 from djflow.model.names import MAX_IDENTIFIER, TableName
 
 
+@lru_cache(maxsize=4096)
 def quote(name: str) -> str:
     """An identifier in double quotes, whatever it contains.
 

@@ -6,11 +6,9 @@ identifiers, placeholders and keywords, never a user's text or value.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
 
 from djflow.sql.identifiers import quote
-
-_WIDTH: Final = 88
+from djflow.sql.layout import laid_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +22,15 @@ class Select:
     order_by: tuple[str, ...] = ()
     limit: int | None = None
     offset: int = 0
+    distinct: bool = False
 
 
 def map_fragments(select: Select, change: Callable[[str], str]) -> Select:
     """The statement with each of its fragments changed.
 
     >>> map_fragments(Select((("$2", "n"),), where=("$3",)), lambda fragment: fragment.replace("$", "#"))
-    Select(columns=(('#2', 'n'),), source='', where=('#3',), group_by=(), order_by=(), limit=None, offset=0)
+    Select(columns=(('#2', 'n'),), source='', where=('#3',), group_by=(), order_by=(), limit=None, offset=0,
+           distinct=False)
     """
     return replace(
         select,
@@ -52,33 +52,14 @@ def print_select(select: Select) -> str:
 
 
 def print_pretty(select: Select) -> str:
-    """The statement with a clause a line, for people."""
-    columns, *clauses = _clauses(select)
-    listed = columns.removeprefix("SELECT ")
-    if len(listed) > _WIDTH:
-        listed = ",\n       ".join(_column(fragment, name) for fragment, name in select.columns)
-    return "\n".join([f"SELECT {listed}", *(_broken(clause) for clause in clauses)])
-
-
-def _broken(clause: str) -> str:
-    """A long clause with each of its outermost conjuncts on a line of its own."""
-    if len(clause) <= _WIDTH:
-        return clause
-    pieces = [""]
-    depth = 0
-    for word in clause.split(" "):
-        if word == "AND" and depth == 0:
-            pieces.append("  AND")
-            continue
-        depth += word.count("(") - word.count(")")
-        pieces[-1] += f" {word}" if pieces[-1] else word
-    return "\n".join(pieces)
+    """The statement over several lines, for people."""
+    return laid_out(print_select(select))
 
 
 def _clauses(select: Select) -> list[str]:
     # A relation may have no visible attributes; SELECT still needs a column.
     columns = ", ".join(_column(fragment, name) for fragment, name in select.columns) or 'TRUE AS "_row"'
-    clauses = [f"SELECT {columns}"]
+    clauses = [f"{_verb(select)} {columns}"]
     if select.source:
         clauses.append(f"FROM {select.source}")
     if select.where:
@@ -92,6 +73,10 @@ def _clauses(select: Select) -> list[str]:
     if select.offset:
         clauses.append(f"OFFSET {select.offset}")
     return clauses
+
+
+def _verb(select: Select) -> str:
+    return "SELECT DISTINCT" if select.distinct else "SELECT"
 
 
 def _column(fragment: str, name: str) -> str:

@@ -7,7 +7,9 @@ from djflow.errors import DjflowError
 from djflow.model.names import TableName, Tier
 from djflow.model.table import Heading
 from djflow.model.table import Table as TableModel
+from djflow.planner.memo import memoised
 from djflow.planner.nodes import Node, Scan
+from djflow.relation import habits
 from djflow.relation.conditions import Not
 from djflow.relation.database import Database
 from djflow.relation.relation import Relation
@@ -38,8 +40,36 @@ class TableMeta(type):
     def __sub__(cls, condition: Any) -> Relation:
         return _instance(cls).restrict(Not(condition))
 
+    def __lshift__(cls, ancestor: Any) -> Relation:
+        return _instance(cls).restrict_by(ancestor, direction="up")
+
+    def __rshift__(cls, descendant: Any) -> Relation:
+        return _instance(cls).restrict_by(descendant, direction="down")
+
     def __mul__(cls, other: Any) -> Relation:
         return _instance(cls).join(other)
+
+    def __rmul__(cls, other: Any) -> Relation:
+        return _instance(cls).__rmul__(other)
+
+    __array_ufunc__ = None
+    __pandas_priority__ = 10_000
+
+    def __or__(cls, _other: Any) -> NoReturn:
+        habits.refuse_or()
+
+    __ror__ = __or__
+
+    def __getitem__(cls, item: Any) -> NoReturn:
+        habits.refuse_item(cls.__name__, item)
+
+    if not TYPE_CHECKING:  # type checkers know the names there are
+
+        def __getattr__(cls, name: str) -> NoReturn:
+            raise habits.missing(cls.__name__, name, lambda: _names(cls))
+
+    def __add__(cls, other: Any) -> Relation:
+        return _instance(cls).union(other)
 
     def __len__(cls) -> int:
         return len(_instance(cls))
@@ -52,6 +82,14 @@ class TableMeta(type):
 
     def __contains__(cls, condition: Any) -> bool:
         return condition in _instance(cls)
+
+
+def _names(cls: type) -> tuple[str, ...]:
+    model: TableModel | None = cls.__dict__.get("__djflow_table__")
+    return () if model is None else model.heading.names
+
+
+_scan: Final = memoised(Scan)
 
 
 def _instance(cls: type) -> Relation:
@@ -85,7 +123,7 @@ class Table(Relation, metaclass=TableMeta):
     @property
     def logical_plan(self) -> Node:
         """All rows of the table."""
-        return Scan(self.table_model)
+        return _scan(self.table_model)
 
     @property
     def connection(self) -> Database:

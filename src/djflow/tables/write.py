@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from djflow.backend.session import Session
 from djflow.backend.wire import copy_format, encode_copy
-from djflow.engine.compile import compile_plan
+from djflow.engine import execute
+from djflow.engine.run import resolved
 from djflow.errors import DjflowError, MissingAttributeError, StorageError, UnknownAttributeError
 from djflow.ingest.prepare import prepare, prepare_runs
 from djflow.model.names import TableName
@@ -18,6 +19,7 @@ from djflow.model.table import Attribute, Table
 from djflow.model.types import CodecType
 from djflow.planner.lower_sql import lower_insert
 from djflow.planner.nodes import base_tables
+from djflow.planner.rewriter import optimise
 from djflow.relation.conditions import HasPlan
 from djflow.relation.database import Database
 from djflow.sql import rows as sql
@@ -155,11 +157,14 @@ def _insert_query(table: Table, source: HasPlan, database: Database, options: In
     plan = source.logical_plan
     names = _query_columns(table, plan.heading.names, options)
     database.ensure(base_tables(plan))
-    optimised = compile_plan(plan).optimised
-    statement = lower_insert(optimised, names)
-    text = sql.insert_select(table, names, statement.sql, options.on_duplicate)
-    with database.session.transaction():
-        database.session.write(text, statement.parameters)
+    session = database.session
+
+    def inserting(select: str) -> str:
+        return sql.insert_select(table, names, select, options.on_duplicate)
+
+    with session.transaction():
+        statement = lower_insert(optimise(resolved(session, plan)).plan, names)
+        execute.write(session, statement, inserting)
 
 
 def _query_columns(table: Table, given: tuple[str, ...], options: InsertOptions) -> tuple[str, ...]:
