@@ -27,7 +27,6 @@ from djflow.model.table import Heading, Table
 from djflow.planner.lower_sql import lower_rows
 from djflow.planner.nodes import Node, is_ordered
 from djflow.planner.rewriter import optimise
-from djflow.planner.split import has_local
 from djflow.relation.database import Database
 from djflow.relation.relation import Relation
 from djflow.sql.ddl import create_schema, create_table, drop_schema
@@ -88,7 +87,7 @@ class World:
         check_rows(rows, plan)
         comparable = canonical if is_ordered(plan) else bag
         assert comparable(self.rows(plan)) == comparable(rows)
-        if has_local(plan):
+        if plan.has_local:
             plan = run.resolved(self.session, plan)
         else:
             check_planning(plan)

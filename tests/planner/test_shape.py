@@ -12,7 +12,6 @@ from djflow.model.types import CoreType
 from djflow.planner import analyze
 from djflow.planner.nodes import Node, Scan
 from djflow.planner.shape import shape_of
-from djflow.planner.split import has_local
 from djflow.planner.text import parse_condition
 from djflow.testing.plans import plans
 
@@ -94,7 +93,7 @@ def sent(compiled: Compiled) -> list[str]:
 def test_a_cached_plan_is_the_plan_compiled_anew(data: st.DataObject) -> None:
     cache = PlanCache()
     for plan in data.draw(st.lists(plans(TABLES, depth=3), min_size=1, max_size=3)):
-        if has_local(plan):
+        if plan.has_local:
             continue
         fresh = compile_plan(plan)
         for _ in range(2):

@@ -5,7 +5,7 @@ from typing import Final
 
 from djflow.planner.facts import row_bound
 from djflow.planner.lower_sql import Statement, lower_rows
-from djflow.planner.nodes import Node
+from djflow.planner.nodes import Node, Top
 from djflow.planner.rewriter import optimise
 
 # Below this many rows psycopg answers sooner than ADBC (docs/performance.md).
@@ -26,11 +26,12 @@ class Compiled:
 def compile_plan(plan: Node) -> Compiled:
     """Optimise and lower a plan."""
     rewritten = optimise(plan)
-    bound = row_bound(rewritten.plan)
-    return Compiled(
-        plan,
-        rewritten.plan,
-        rewritten.fired,
-        lower_rows(rewritten.plan),
-        bound is not None and bound <= SMALL,
-    )
+    statement = lower_rows(rewritten.plan)
+    return Compiled(plan, rewritten.plan, rewritten.fired, statement, _is_small(rewritten.plan))
+
+
+def _is_small(plan: Node) -> bool:
+    if isinstance(plan, Top) and plan.limit is not None and plan.limit <= SMALL:
+        return True
+    bound = row_bound(plan)
+    return bound is not None and bound <= SMALL

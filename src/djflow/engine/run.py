@@ -15,7 +15,7 @@ from djflow.model.table import Heading
 from djflow.planner.lower_polars import lower_polars
 from djflow.planner.nodes import LocalCompute, LocalFrame, LocalRestrict, Node, Project, is_ordered
 from djflow.planner.rewriter import optimise
-from djflow.planner.split import Stage, fill, has_local, split
+from djflow.planner.split import Stage, fill, split
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 
 def whole(session: Session, plan: Node) -> Iterable[pa.RecordBatch]:
     """All batches of a plan, for a result that is held in memory anyway."""
-    if has_local(plan):
+    if plan.has_local:
         return _batches(session, split(optimise(plan).plan))
     return parallel.whole(session, prepared(plan))
 
 
 def streamed(session: Session, plan: Node) -> Iterator[pa.RecordBatch]:
     """The batches of a plan as they come, in memory as bounded as its expressions allow."""
-    if has_local(plan):
+    if plan.has_local:
         return _batches(session, split(optimise(plan).plan))
     return stream(session, prepared(plan), streaming=True)
 
 
 def resolved(session: Session, plan: Node) -> Node:
     """The plan with what only Polars can compute replaced by its rows."""
-    if not has_local(plan):
+    if not plan.has_local:
         return plan
     stage = split(optimise(plan).plan)
     if stage.where == "server":

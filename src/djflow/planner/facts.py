@@ -10,6 +10,7 @@ from typing import assert_never
 from djflow.model.table import Table
 from djflow.model.types import StoredType
 from djflow.planner import scalar as s
+from djflow.planner.memo import memoised
 from djflow.planner.nodes import (
     Aggregate,
     Distinct,
@@ -30,6 +31,7 @@ from djflow.planner.nodes import (
 )
 
 
+@memoised
 def unique_keys(table: Table) -> frozenset[frozenset[str]]:
     """The sets of columns of which a table has every combination of values at most once, nulls alike.
 

@@ -309,17 +309,18 @@ def _with_units(tokens: list["Token"]) -> list["Token"]:
 
 
 def _parsed(text: str, tokens: list["Token"]) -> "exp.Expression":
-    from sqlglot import Token, TokenType, exp
+    from sqlglot import exp
     from sqlglot.errors import ParseError
 
-    opening = [Token(TokenType.SELECT, "SELECT"), Token.number(1), Token(TokenType.WHERE, "WHERE")]
     try:
-        (tree,) = _dialect()().parser().parse([*opening, *tokens], text)
+        trees = _parser().parse_into(exp.Condition, tokens, text)
     except ParseError as error:
         place = error.errors[0].get("place") if error.errors else None
         raise unreadable(text, tokens, place) from error
-    present = {name for name, value in tree.args.items() if value}
-    if not isinstance(tree, exp.Select) or present != {"expressions", "where"} or len(tree.expressions) != 1:
-        raise QuerySyntaxError("Write one expression; other clauses of SQL do not belong here.", text=text)
-    found: exp.Expression = tree.args["where"].this
-    return found
+    if len(trees) != 1 or not isinstance(trees[0], exp.Expression):
+        raise QuerySyntaxError("Write one expression.", text=text)
+    return trees[0]
+
+
+def _parser() -> Any:
+    return _dialect()().parser()

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, TypeAlias, assert_never, cast
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, assert_never, cast
 
 from djflow.model.table import Attribute, Heading, Table
-from djflow.planner.scalar import Matches, Scalar, walk
+from djflow.planner.scalar import Matches, Scalar, children
 
 if TYPE_CHECKING:
     import polars as pl
@@ -13,15 +13,30 @@ if TYPE_CHECKING:
 
 
 class _Operator:
-    """What all nodes but the local frame have."""
+    """What is known of a whole plan, looked for once; the local frame alone knows it without looking."""
+
+    @cached_property
+    def _below(self) -> "tuple[Node, ...]":
+        return (*inputs(cast("Node", self)), *asked(cast("Node", self)))
 
     @cached_property
     def holds_rows(self) -> bool:
         """Whether rows of the client are somewhere in the plan."""
-        return any(
-            isinstance(operand, LocalFrame) or operand.holds_rows
-            for operand in (*inputs(cast("Node", self)), *asked(cast("Node", self)))
+        return any(operand.holds_rows for operand in self._below)
+
+    @cached_property
+    def has_local(self) -> bool:
+        """Whether the plan contains what only Polars can compute."""
+        return isinstance(self, LocalRestrict | LocalCompute | LocalAggregate) or any(
+            operand.has_local for operand in self._below
         )
+
+    @cached_property
+    def tables(self) -> tuple[Table, ...]:
+        """All stored tables that the plan reads, those inside conditions included."""
+        own = (self.table,) if isinstance(self, Scan) else ()
+        found = (*own, *(table for operand in self._below for table in operand.tables))
+        return tuple({table.name: table for table in found}.values())
 
 
 @dataclass(frozen=True)
@@ -42,6 +57,9 @@ class LocalFrame:
 
     frame: "pa.Table"
     heading: Heading
+    holds_rows: ClassVar[bool] = True
+    has_local: ClassVar[bool] = False
+    tables: ClassVar[tuple[Table, ...]] = ()
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -340,18 +358,12 @@ def asked(node: Node) -> tuple[Node, ...]:
     """The plans that a node's condition asks for matching rows."""
     if not isinstance(node, Restrict):
         return ()
-    return tuple(part.other for part in walk(node.condition) if isinstance(part, Matches))
-
-
-def base_tables(node: Node) -> tuple[Table, ...]:
-    """All stored tables that a plan reads, those inside conditions included."""
-    found: dict[object, Table] = {}
-
-    def visit(inner: Node) -> None:
-        if isinstance(inner, Scan):
-            found[inner.table.name] = inner.table
-        for operand in (*inputs(inner), *asked(inner)):
-            visit(operand)
-
-    visit(node)
-    return tuple(found.values())
+    found: list[Node] = []
+    waiting = [node.condition]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Matches):
+            found.append(part.other)
+        else:
+            waiting.extend(children(part))
+    return tuple(found)

@@ -40,13 +40,6 @@ class Stage:
     places: tuple[LocalFrame, ...] = ()
 
 
-def has_local(node: Node) -> bool:
-    """Whether a plan contains what only Polars can compute."""
-    if isinstance(node, LocalRestrict | LocalCompute | LocalAggregate):
-        return True
-    return any(map(has_local, (*inputs(node), *asked(node))))
-
-
 def split(plan: Node) -> Stage:
     """The stages of an optimised plan; the last one gives its rows.
 
@@ -58,7 +51,7 @@ def split(plan: Node) -> Stage:
     places: list[LocalFrame] = []
 
     def place(node: Node) -> Node:
-        if not has_local(node):
+        if not node.has_local:
             return node
         return stand_in(node) if _runs_locally(node) else _map_operands(node, place)
 
@@ -68,7 +61,7 @@ def split(plan: Node) -> Stage:
         places.append(frame)
         return frame
 
-    if has_local(plan) and _runs_locally(plan):
+    if plan.has_local and _runs_locally(plan):
         rest = with_inputs(plan, tuple(map(stand_in, inputs(plan))))
         return Stage("polars", rest, tuple(stages), tuple(places))
     rest = place(plan)

@@ -11,7 +11,7 @@ from djflow.engine.order import by_key
 from djflow.errors import UnknownAttributeError
 from djflow.model.table import Heading
 from djflow.planner import analyze
-from djflow.planner.nodes import Node, base_tables, is_ordered
+from djflow.planner.nodes import Node, is_ordered
 from djflow.relation.database import Database
 from djflow.relation.decode import arrow_values, needs_objects, python_columns, python_values
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def stored_rows(plan: Node, database: Database) -> pa.Table:
     """All rows in exact types, codec columns encoded; by primary key unless the plan orders otherwise."""
-    database.ensure(base_tables(plan))
+    database.ensure(plan.tables)
     return arranged(run.whole(database.session, plan), plan)
 
 
@@ -156,7 +156,7 @@ def to_record_array(plan: Node, database: Database) -> "np.ndarray[Any, Any]":
 
 def batches(plan: Node, database: Database) -> pa.RecordBatchReader:
     """Rows as a stream of record batches in bounded memory, codec columns encoded."""
-    database.ensure(base_tables(plan))
+    database.ensure(plan.tables)
     ordered = plan if is_ordered(plan) or not plan.heading.primary_key else analyze.top(plan)
     source = run.streamed(database.session, ordered)
     return pa.RecordBatchReader.from_batches(schema_of(plan.heading), source)

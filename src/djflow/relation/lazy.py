@@ -16,10 +16,9 @@ from djflow.errors import DataTypeError, QueryError
 from djflow.model.table import Attribute, Heading
 from djflow.model.types import CodecType
 from djflow.planner import analyze
-from djflow.planner.nodes import Node, Project, Restrict, base_tables, is_ordered
+from djflow.planner.nodes import Node, Project, Restrict, is_ordered
 from djflow.planner.polars_expressions import read_condition
 from djflow.planner.scalar import Column, IsNull, Not, conjunction
-from djflow.planner.split import has_local
 from djflow.relation.database import Database
 from djflow.relation.fetch import polars_frame
 
@@ -42,7 +41,7 @@ def lazy_frame(plan: Node, database: Database) -> "pl.LazyFrame":
             "A lazy frame reads over connections of its own, which do not see what this transaction wrote. "
             "Use to_polars().lazy(), or make it outside of the transaction."
         )
-    database.ensure(base_tables(plan))
+    database.ensure(plan.tables)
     source = LazySource(plan, database)
     return register_io_source(
         source.read,
@@ -135,7 +134,7 @@ def _columns(plan: Node, names: Sequence[str]) -> Node:
 
 
 def _batches(session: Session, plan: Node) -> Iterator[pa.RecordBatch]:
-    if has_local(plan):
+    if plan.has_local:
         return streamed(session, plan)
     # Never over psycopg: it would connect each of the threads in which Polars asks.
     return stream(session, replace(compile_plan(plan), is_small=False), streaming=True)

@@ -25,10 +25,9 @@ from djflow.errors import InvalidArgumentError, QueryError
 from djflow.model.table import Heading
 from djflow.planner import analyze
 from djflow.planner.lower_sql import Statement, lower_count, lower_rows
-from djflow.planner.nodes import Empty, Node, base_tables, is_ordered
+from djflow.planner.nodes import Empty, Node, is_ordered
 from djflow.planner.questions import counted
 from djflow.planner.rewriter import optimise
-from djflow.planner.split import has_local
 from djflow.relation import fetch
 from djflow.relation.database import Database
 from djflow.relation.decode import arrow_values
@@ -166,12 +165,12 @@ def partitions(plan: Node, database: Database, count: int) -> Partitions:
             "Partitions are read over other connections, which do not see what this transaction wrote. "
             "Make them outside of it."
         )
-    if has_local(plan):
+    if plan.has_local:
         raise QueryError(
             "Partitions are cut by the server, and a Polars expression of this query has no exact SQL. "
             "Make partitions without it, and apply it to the frames of the partitions."
         )
-    database.ensure(base_tables(plan))
+    database.ensure(plan.tables)
     snapshot = database.session.snapshot()
 
     def part(share: Node, keys: KeyRange) -> Partition:

@@ -9,7 +9,7 @@ from djflow.engine.run import resolved
 from djflow.errors import DjflowError, QueryError
 from djflow.model.table import Heading
 from djflow.planner import analyze, distant
-from djflow.planner.nodes import Node, base_tables
+from djflow.planner.nodes import Node
 from djflow.relation import fetch, habits, preview
 from djflow.relation.conditions import HasPlan, Not, restricted
 from djflow.relation.database import Database
@@ -324,12 +324,12 @@ class Relation:
     # questions
 
     def __len__(self) -> int:
-        self.connection.ensure(base_tables(self.logical_plan))
+        self.connection.ensure(self.logical_plan.tables)
         session = self.connection.session
         return execute.count(session, resolved(session, self.logical_plan))
 
     def __bool__(self) -> bool:
-        self.connection.ensure(base_tables(self.logical_plan))
+        self.connection.ensure(self.logical_plan.tables)
         session = self.connection.session
         return execute.exists(session, resolved(session, self.logical_plan))
 
@@ -348,7 +348,7 @@ class Relation:
         explanation = explained(self.logical_plan)
         if not analyze:
             return explanation
-        self.connection.ensure(base_tables(self.logical_plan))
+        self.connection.ensure(self.logical_plan.tables)
         return explanation.analysed(self.connection.session)
 
     # habits

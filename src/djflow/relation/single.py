@@ -12,7 +12,7 @@ from djflow.model.types import CoreType, EnumType, arrow_type
 from djflow.planner import analyze
 from djflow.planner.carry import carried_type
 from djflow.planner.facts import row_bound
-from djflow.planner.nodes import Node, base_tables
+from djflow.planner.nodes import Node
 from djflow.relation.database import Database
 from djflow.relation.decode import python_values
 
@@ -29,7 +29,7 @@ def the_only_row(plan: Node, database: Database) -> dict[str, Any]:
     """
     if row_bound(plan) != 1:
         plan = analyze.top(plan, limit=2)
-    database.ensure(base_tables(plan))
+    database.ensure(plan.tables)
     found = _rows(plan, database)
     if len(found) != 1:
         many = "none" if not found else "more than one"

@@ -9,7 +9,7 @@ from djflow.engine.execute import count, schema_of
 from djflow.errors import DjflowError
 from djflow.model.table import Heading
 from djflow.model.types import CodecType
-from djflow.planner.nodes import Node, base_tables
+from djflow.planner.nodes import Node
 from djflow.planner.scalar import is_integer
 from djflow.relation import fetch
 from djflow.relation.database import Database
@@ -26,7 +26,7 @@ ROWS_A_PARTITION: Final = 250_000
 def to_dask(plan: Node, database: Database, npartitions: int | None = None) -> "dd.DataFrame":
     """The rows of a plan as a Dask frame; see `frame_of`. Raises `DjflowError` where Dask is missing."""
     if npartitions is None:
-        database.ensure(base_tables(plan))
+        database.ensure(plan.tables)
         npartitions = max(1, math.ceil(count(database.session, plan) / ROWS_A_PARTITION))
     return frame_of(partitions(plan, database, npartitions))
 

@@ -18,7 +18,6 @@ from djflow.model.names import TableName
 from djflow.model.table import Attribute, Table
 from djflow.model.types import CodecType
 from djflow.planner.lower_sql import lower_insert
-from djflow.planner.nodes import base_tables
 from djflow.planner.rewriter import optimise
 from djflow.relation.conditions import HasPlan
 from djflow.relation.database import Database
@@ -156,7 +155,7 @@ def _column(table: Table, name: str) -> Attribute:
 def _insert_query(table: Table, source: HasPlan, database: Database, options: InsertOptions) -> None:
     plan = source.logical_plan
     names = _query_columns(table, plan.heading.names, options)
-    database.ensure(base_tables(plan))
+    database.ensure(plan.tables)
     session = database.session
 
     def inserting(select: str) -> str:

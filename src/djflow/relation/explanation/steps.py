@@ -8,7 +8,7 @@ from djflow.planner.explain import show_node
 from djflow.planner.lower_sql import lower_rows
 from djflow.planner.nodes import Node
 from djflow.planner.rewriter import optimise
-from djflow.planner.split import Stage, has_local, split
+from djflow.planner.split import Stage, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +77,7 @@ def answer_to(plan: Node) -> Answer:
     >>> [step.place for step in answer_to(Empty(Heading(()))).steps]
     ['Server (psycopg)']
     """
-    if not has_local(plan):
+    if not plan.has_local:
         compiled = compile_plan(plan)
         return Answer(plan, compiled.optimised, compiled.fired, (ServerStep(1, (), compiled),))
     rewritten = optimise(plan)
