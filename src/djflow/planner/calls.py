@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 from djflow.errors import DataTypeError, DjflowError, did_you_mean
@@ -103,13 +104,15 @@ def refusal_of(name: str) -> str:
     return f"Function {name!r} is not allowed in an expression. {hint}".rstrip()
 
 
-def known_functions() -> list[str]:
+@cache
+def known_functions() -> tuple[str, ...]:
     """The names that users' expressions may call.
 
     >>> [name for name in known_functions() if name.startswith("date")]
     ['date', 'datediff']
     """
-    return sorted(name for name in FUNCTIONS if name[0].isalpha() and name.islower() and not _OWN.match(name))
+    allowed = (n for n in FUNCTIONS if n[0].isalpha() and n.islower() and not _OWN.match(n))
+    return tuple(sorted(allowed))
 
 
 def call(name: str, args: list[s.Scalar], refuse: Refuse) -> s.Scalar:

@@ -153,7 +153,12 @@ def lower_exists(plan: Node) -> Statement:
 def _statement(select: Select, lowering: "_Lowering", heading: Heading) -> Statement:
     """The statement with the parameters that its text still mentions: an unused column drops its own."""
     params = lowering.params
-    used = placeholders(_with(lowering.made) + print_select(select))
+    text = _with(lowering.made) + print_select(select)
+    used = placeholders(text) if params.values else ()
+    if used == tuple(range(1, len(params.values) + 1)):
+        made = Statement(select, tuple(params.values), heading, tuple(params.frames), tuple(lowering.made))
+        made.__dict__["sql"] = text
+        return made
     numbers = {old: new for new, old in enumerate(used, 1)}
     renumbered = map_fragments(select, lambda fragment: renumber(fragment, numbers))
     frames = tuple(frame.renumbered(numbers) for frame in params.frames if numbers.keys() >= {*frame.numbers})

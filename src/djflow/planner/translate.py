@@ -102,7 +102,7 @@ class Translator:
 
     def _refuse_unread(self, kind: str, tree: "exp.Expression") -> None:
         """Raise for a part of the tree that no handler below would look at: nothing is dropped silently."""
-        given = {name for name, value in tree.args.items() if value not in (None, False, [])}
+        given = {name for name, value in tree.args.items() if _is_given(value)}
         unread = given - _READ.get(kind, _OPERANDS) - _FLAGS
         if unread:
             raise self._refuse(tree, f"{', '.join(sorted(unread))} of {kind.upper()} is not supported here.")
@@ -550,3 +550,8 @@ def _hint(op: s.ArithmeticOp, *sides: s.Scalar) -> str:
     if families == ["time", "time"]:
         return " Write TIMESTAMPDIFF(SECOND, x, y)."
     return " Join texts with || or concat(a, b)." if op == "+" and "text" in families else ""
+
+
+def _is_given(value: object) -> bool:
+    """Whether a part of a tree says anything. Trees are not compared: that would walk through all of them."""
+    return value is not None and value is not False and not (type(value) is list and not value)

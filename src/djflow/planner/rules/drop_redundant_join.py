@@ -18,7 +18,9 @@ def drop_redundant_join(node: Node) -> Node:
     >>> drop_redundant_join(Join(rigs, rigs, ("id",), rigs.heading)) is rigs
     True
     """
-    if not isinstance(node, Join) or not matches_exactly(node.left, node.right, node.on):
+    if not isinstance(node, Join) or not _has_bare_side(node):
+        return node
+    if not matches_exactly(node.left, node.right, node.on):
         return node
     sides = [side for side in _removable(node) if _can_give(side[0], node.heading)]
     for kept, other in sides:
@@ -28,6 +30,10 @@ def drop_redundant_join(node: Node) -> Node:
         return node
     kept, other = sides[0]
     return _giving(SemiJoin(kept, other, node.on), node.heading)
+
+
+def _has_bare_side(node: Join) -> bool:
+    return any(len(side.heading) == len(node.on) for side in (node.left, node.right))
 
 
 def _removable(node: Join) -> list[tuple[Node, Node]]:
