@@ -107,6 +107,12 @@ SHAPES: Final[tuple[Shape, ...]] = (
     lambda t: where(
         analyze.project(t["session"], (pl.col("notes").str.reverse().alias("back"),), {}), "session > 1"
     ),
+    lambda t: group(
+        join(t["trial"], proj(t["session"], "notes")),
+        ["notes"],
+        {"n": "count(rt)", "rows": "count(*)", "m": "avg(rt)", "most": "max(trial)", "all": "sum(trial)"},
+    ),
+    lambda t: group(join(proj(t["subject"], "sex"), t["session"]), ["sex", "session"], {"t": "avg(big) + 1"}),
     # projections, orders, what is empty
     lambda t: proj(proj(t["trial"], half="rt / 2"), quarter="half / 2"),
     lambda t: proj(t["trial"], ...),

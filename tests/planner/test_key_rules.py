@@ -249,11 +249,12 @@ Project: subject, session, code
 def test_a_join_that_repeats_rows_stays(lab: Lab) -> None:
     plan = analyze.group(analyze.join(lab["session"], lab["trial"]), ["code"], {"n": "count(*)"})
     assert optimised(plan) == snapshot("""\
-Group by code: n = count(*)
-  Project: code
+Group by code: n = sum(part)
+  Project: part, code
     LeftJoin: subject, session
-      Project: subject, session
-        Scan: lab.trial
+      Group by subject, session: part = count(*)
+        Project: subject, session
+          Scan: lab.trial
       Project: subject, session, code
         Scan: lab.session\
 """)

@@ -152,7 +152,7 @@ Server (psycopg)
     t1."subject" AS "subject", t1."session" AS "session", t1."duration" AS "duration",
     t1."mate" AS "mate"
   FROM "lab"."session" AS t1
-  ORDER BY t1."duration" DESC NULLS LAST, t1."subject", t1."session"
+  ORDER BY t1."duration" DESC, t1."subject", t1."session"
   LIMIT 3
 
 Local

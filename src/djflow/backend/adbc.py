@@ -5,16 +5,16 @@ stream borrows a connection of its own and gives it back when it is exhausted.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import pyarrow as pa
 
 from djflow.backend import settings, temporary
 from djflow.backend import snapshot as snapshots
-from djflow.backend.settings import Setting
+from djflow.backend.settings import Setting, SettledStatement
 from djflow.backend.sqlstate import translate
 from djflow.backend.statement import Parameters, TemporaryRows
 
@@ -24,12 +24,25 @@ _MAX_IDLE: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A query, with what its connection must have before: settings and filled temporary tables."""
+    """A query, with what its connection must have before: settings and filled temporary tables.
 
-    sql: str
+    `text` gives the SQL for the connection that it will run on.
+    """
+
+    text: Callable[[Any], str]
     parameters: Parameters = ()
     settings: Sequence[Setting] = ()
     tables: Sequence[TemporaryRows] = ()
+
+    @classmethod
+    def of_settled(cls, statement: SettledStatement) -> Self:
+        """A statement whose values go ahead as settings."""
+
+        def text(connection: Any) -> str:
+            return statement.text(settings.reading_function(connection) if assigned else "")
+
+        assigned = statement.settings
+        return cls(text, (), assigned, statement.tables)
 
 
 class AdbcPool:
@@ -62,8 +75,10 @@ class AdbcPool:
             # Rows written now are later than a snapshot of then, and would not be seen in it.
             if shipped is not None and snapshot is None and temporary.fill(connection, shipped.tables):
                 reading = shipped
-            with _transaction(connection, reading.settings, snapshot):
-                yield from _batches(connection, reading, batch_bytes)
+            text = reading.text(connection)
+            is_brief = snapshot is None and batch_bytes is None
+            with (_prepared if is_brief else _transaction)(connection, reading.settings, snapshot):
+                yield from _batches(connection, text, reading.parameters, batch_bytes)
             # A connection that is not sound is closed, and its tables go with it.
             lease.is_sound = temporary.drop(connection, reading.tables)
 
@@ -149,19 +164,29 @@ def _transaction(connection: Any, assigned: Sequence[Setting], snapshot: str | N
         yield
         return
     snapshots.enter(connection, snapshot)
-    settings.assign(connection, assigned)
+    settings.assign(connection, assigned, "transaction")
     yield
     snapshots.leave(connection)
 
 
-def _batches(connection: Any, reading: Reading, batch_bytes: int | None) -> Iterator[pa.RecordBatch]:
+@contextmanager
+def _prepared(connection: Any, assigned: Sequence[Setting], _snapshot: str | None) -> Iterator[None]:
+    """The settings without a transaction, which would take two more ways to the server and back."""
+    if assigned:
+        settings.assign(connection, assigned, "session")
+    yield
+
+
+def _batches(
+    connection: Any, sql: str, parameters: Parameters, batch_bytes: int | None
+) -> Iterator[pa.RecordBatch]:
     import adbc_driver_manager
 
     cursor = connection.cursor()
     try:
         if batch_bytes is not None:
             cursor.adbc_statement.set_options(**{_BATCH_BYTES: str(batch_bytes)})
-        cursor.execute(reading.sql, bind_row(reading.parameters) if reading.parameters else None)
+        cursor.execute(sql, bind_row(parameters) if parameters else None)
         reader = cursor._results.reader  # noqa: SLF001 - the public one loses the SQLSTATE of what fails
         empty = True
         for batch in reader:

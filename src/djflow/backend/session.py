@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from djflow.backend.snapshot import Snapshot
 
 T = TypeVar("T")
-_STREAM_BYTES: Final = 1 << 20
+STREAM_BYTES: Final = 1 << 20
 # Arrays of integers are as fast as a table up to about 700,000, of text to 100,000, in two columns to 50,000.
 INLINE_VALUES: Final = 200_000
 _open_sessions: Final["WeakSet[Session]"] = WeakSet()
@@ -250,10 +250,11 @@ class Session:
         """
         from djflow.backend.adbc import Reading
 
-        plain = Reading(sql, parameters)
+        plain = Reading(lambda _: sql, parameters)
         with_tables = None
         if shipped is not None:
-            with_tables = Reading(shipped.sql, shipped.parameters, (), shipped.tables)
+            text = shipped.sql
+            with_tables = Reading(lambda _: text, shipped.parameters, (), shipped.tables)
         return self._begun(lambda pool: pool.stream(plain, with_tables, snapshot=snapshot))
 
     def read_stream(
@@ -261,21 +262,20 @@ class Session:
         statement: "SettledStatement",
         shipped: "SettledStatement | None" = None,
         *,
+        batch_bytes: int | None = STREAM_BYTES,
         snapshot: str | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """The batches of a query as they come, in bounded memory, over a connection of its own.
 
+        `batch_bytes` is about the size of a batch; None leaves it to the driver, whose batches are large.
         `snapshot` names the view to read, by default the database as it is.
         """
         from djflow.backend.adbc import Reading
 
-        def reading(settled: "SettledStatement") -> Reading:
-            return Reading(settled.sql, (), settled.settings, settled.tables)
-
-        with_tables = None if shipped is None else reading(shipped)
+        with_tables = None if shipped is None else Reading.of_settled(shipped)
         return self._begun(
             lambda pool: pool.stream(
-                reading(statement), with_tables, batch_bytes=_STREAM_BYTES, snapshot=snapshot
+                Reading.of_settled(statement), with_tables, batch_bytes=batch_bytes, snapshot=snapshot
             )
         )
 

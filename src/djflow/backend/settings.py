@@ -1,17 +1,26 @@
-"""Values that a statement reads as settings of its transaction, on an ADBC connection in autocommit mode.
+"""Values that a statement reads as settings, on an ADBC connection in autocommit mode.
 
-They are bound as parameters of a statement ahead of it, and gone with the transaction.
+They are bound as parameters of a statement ahead of it.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from djflow.backend.report import report_of
 from djflow.backend.statement import BoundValue, TemporaryRows
 from djflow.sql.identifiers import literal
 
+_OWN: Final = "pg_temp.djflow_setting"
+# Immutable as far as the statement that calls it goes: the server evaluates it before it runs that.
+_CREATE: Final = f"""
+CREATE OR REPLACE FUNCTION {_OWN}(name text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT current_setting(name) $$
+"""
+_KNOWN: Final = "_djflow_reading_function"
+_REFUSED: Final = frozenset({"42501", "25006"})  # insufficient privilege, read-only transaction
 # A result has 1,664 columns at most.
 _AT_ONCE: Final = 1_000
 _SQL_TYPES: Final = {pa.int64(): "bigint", pa.string(): "text", pa.binary(): "bytea"}
@@ -29,9 +38,8 @@ class Setting(BoundValue, Protocol):
 class SettledStatement(Protocol):
     """A statement without parameters, with the settings and the temporary tables that it reads."""
 
-    @property
-    def sql(self) -> str:
-        """The text."""
+    def text(self, function: str) -> str:
+        """The SQL, which reads its settings with the function of that name."""
         ...
 
     @property
@@ -45,13 +53,36 @@ class SettledStatement(Protocol):
         ...
 
 
-def assign(connection: Any, settings: Sequence[Setting]) -> None:
-    """Set settings for the transaction that is open on the connection."""
+def reading_function(connection: Any) -> str:
+    """The function with which statements on the connection read settings.
+
+    It is one of the connection's own, evaluated once while the server plans: `current_setting` would be
+    called for every row. Where the role may have no temporary objects, it has to do.
+    """
+    import adbc_driver_manager
+
+    function: str | None = getattr(connection, _KNOWN, None)
+    if function is None:
+        function = _OWN
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(_CREATE)
+        except adbc_driver_manager.Error as error:
+            if report_of(error).sqlstate not in _REFUSED:
+                raise
+            function = "current_setting"
+        setattr(connection, _KNOWN, function)
+    return function
+
+
+def assign(connection: Any, settings: Sequence[Setting], lifetime: Literal["transaction", "session"]) -> None:
+    """Set settings for the transaction that is open on the connection, or for the session."""
+    is_local = "true" if lifetime == "transaction" else "false"
     for first in range(0, len(settings), _AT_ONCE):
         some = settings[first : first + _AT_ONCE]
         values = [_bound(setting) for setting in some]
         assignments = (
-            f"set_config({literal(setting.name)}, ${n}::{_sql_type(value.type)}::text, true) IS NULL"
+            f"set_config({literal(setting.name)}, ${n}::{_sql_type(value.type)}::text, {is_local}) IS NULL"
             for n, (setting, value) in enumerate(zip(some, values, strict=True), 1)
         )
         row = pa.RecordBatch.from_arrays(values, names=[setting.name for setting in some])

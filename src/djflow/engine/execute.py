@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from djflow.backend.session import Session
+from djflow.backend.session import STREAM_BYTES, Session
 from djflow.engine.compile import Compiled
 from djflow.model.table import Attribute, Heading
 from djflow.model.types import arrow_type
@@ -34,11 +34,8 @@ def stream(
     schema = schema_of(statement.heading)
     if snapshot is None and (compiled.is_small or session.in_transaction):
         carried = _small(session, statement)
-    elif streaming:
-        carried = _streamed(session, statement, snapshot)
     else:
-        shipped = statement.shipped(session.inline_values)
-        carried = session.read_bulk(statement.sql, statement.parameters, shipped, snapshot=snapshot)
+        carried = _streamed(session, statement, STREAM_BYTES if streaming else None, snapshot)
     for batch in carried:
         yield _exact(batch, statement.heading, schema)
 
@@ -51,11 +48,14 @@ def _small(session: Session, statement: Statement) -> Iterator[pa.RecordBatch]:
     return session.read_small(statement.sql, statement.parameters, schema, shipped)
 
 
-def _streamed(session: Session, statement: Statement, snapshot: str | None) -> Iterator[pa.RecordBatch]:
+def _streamed(
+    session: Session, statement: Statement, batch_bytes: int | None, snapshot: str | None
+) -> Iterator[pa.RecordBatch]:
     shipped = statement.shipped(session.inline_values)
     return session.read_stream(
         plan_settings(statement.sql, statement.parameters),
         None if shipped is None else plan_settings(shipped.sql, shipped.parameters, shipped.tables),
+        batch_bytes=batch_bytes,
         snapshot=snapshot,
     )
 

@@ -169,6 +169,7 @@ FUNCTIONS: Final[dict[str, Function]] = {
     # absence
     "coalesce": _scalar("coalesce({all})", common_type, 1, _MANY),
     "_zero_if_null": _scalar("coalesce({0}, 0)", _first, 1),
+    "_ratio": _scalar("({0} / nullif({1}, 0)::double precision)", _fixed(FLOAT64), 2),
     "_one_if_null": _scalar("coalesce({0}, 1)", _first, 1),
     "nullif": _scalar("nullif({0}, {1})", _first, 2),
     # text

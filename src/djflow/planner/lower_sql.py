@@ -264,12 +264,15 @@ class _Lowering:
 
     def enclose_in_order(self, query: _Query) -> _Query:
         """The rows of a query from a subquery, in the order of the query."""
-        names = iter(f"o{n}" for n in count(1) if f"o{n}" not in query.columns)
-        keys = {next(names): fragment for fragment, _ in query.order_by}
-        outer = self.enclose(replace(query, columns={**query.columns, **keys}))
-        order = zip((outer.columns[key] for key in keys), (way for _, way in query.order_by), strict=True)
-        columns = {name: outer.columns[name] for name in query.columns}
-        return replace(outer, columns=columns, order_by=tuple(order))
+        # What is selected already is not selected twice: the server would copy every row of the table.
+        names = {fragment: name for name, fragment in query.columns.items()}
+        free = (f"o{n}" for n in count(1) if f"o{n}" not in query.columns)
+        for fragment, _ in query.order_by:
+            names.setdefault(fragment, next(free))
+        inner = {name: fragment for fragment, name in names.items()}
+        outer = self.enclose(replace(query, columns={**inner, **query.columns}))
+        order = tuple((outer.columns[names[fragment]], way) for fragment, way in query.order_by)
+        return replace(outer, columns={n: outer.columns[n] for n in query.columns}, order_by=order)
 
     def select(self, query: _Query) -> Select:
         return _select(query, tuple((fragment, name) for name, fragment in query.columns.items()))
@@ -414,7 +417,9 @@ class _Lowering:
             fragment = f"{fragment}::text"
         # The same order on every server, and as in Polars.
         collation = ' COLLATE "C"' if s.is_text(attribute.stored) else ""
-        return fragment, collation + (" DESC NULLS LAST" if term.descending else "")
+        # Without nulls, the plain form can be read from an index backwards.
+        nulls = " NULLS LAST" if attribute.nullable else ""
+        return fragment, collation + (f" DESC{nulls}" if term.descending else "")
 
 
 def _is_distinct_as_sent(stored: StoredType) -> bool:

@@ -30,6 +30,7 @@ from djflow.planner.rules.drop_redundant_join import drop_redundant_join
 from djflow.planner.rules.drop_redundant_semi_join import drop_redundant_semi_join
 from djflow.planner.rules.drop_true_restriction import drop_true_restriction
 from djflow.planner.rules.drop_unused_order import drop_unused_order
+from djflow.planner.rules.group_before_join import group_before_join
 from djflow.planner.rules.inner_join_for_null_rejection import inner_join_for_null_rejection
 from djflow.planner.rules.left_join_for_certain_match import left_join_for_certain_match
 from djflow.planner.rules.merge_projections import merge_projections
@@ -100,6 +101,7 @@ PLACING: Final[RuleBook] = {
     Group: (
         replace_by_empty,
         drop_unused_order,
+        group_before_join,
     ),
     Distinct: (
         replace_by_empty,

@@ -1,7 +1,7 @@
 """A statement's values as settings of the transaction that it runs in: `COPY` takes no parameters.
 
-The text reads each with `current_setting`. To the server that is a stable function, so it plans with
-the value in view and looks it up in indexes, as with a parameter.
+The text reads each with a function of the setting's name: `current_setting`, or one that the server
+evaluates once, while it plans. It plans with the values in view, as with parameters.
 """
 
 import re
@@ -27,11 +27,35 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A statement without parameters, with the settings and the temporary tables that it reads."""
+    """A statement whose parameters are read from settings, with the temporary tables that it reads."""
 
-    sql: str
-    settings: tuple[Setting, ...]
+    _sql: str
+    _parameters: tuple[Parameter, ...]
     tables: tuple[TemporaryRows, ...] = ()
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """The settings to be made before; one that would be null is none."""
+        numbered = enumerate(self._parameters, 1)
+        return tuple(Setting(f"{_PREFIX}{n}", p.value, p.type) for n, p in numbered if p.value is not None)
+
+    def text(self, function: str) -> str:
+        """The SQL, which reads the settings with a function of their name that returns text."""
+        if not self._parameters:
+            return self._sql
+
+        def read(found: re.Match[str]) -> str:
+            if not found["number"]:
+                return found[0]
+            number = int(found["number"])
+            parameter = self._parameters[number - 1]
+            # A setting cannot be null.
+            value = "NULL" if parameter.value is None else f"{function}('{_PREFIX}{number}')"
+            value = f"{value}::{parameter.cast}"
+            # As rows, which the server hashes: it would parse an array again for each row that it compares.
+            return f"ANY(SELECT unnest({value})" if found["any"] else value
+
+        return _placeholder(self._parameters).sub(read, self._sql)
 
 
 def plan_settings(
@@ -40,32 +64,13 @@ def plan_settings(
     r"""The statement with each of its parameters read from a setting.
 
     >>> five = Parameter(5, pa.int64(), "bigint")
-    >>> plan_settings('"$1" > $1::bigint', (five,)).sql
+    >>> plan_settings('"$1" > $1::bigint', (five,)).text("current_setting")
     '"$1" > current_setting(\'djflow.p1\')::bigint'
-    >>> plan_settings("n = ANY($1::bigint[])", (Parameter([5], pa.list_(pa.int64()), "bigint[]"),)).sql
+    >>> many = Parameter([5], pa.list_(pa.int64()), "bigint[]")
+    >>> plan_settings("n = ANY($1::bigint[])", (many,)).text("current_setting")
     "n = ANY(SELECT unnest(current_setting('djflow.p1')::bigint[]))"
     """
-    if not parameters:
-        return Settled(sql, (), tables)
-
-    def read(found: re.Match[str]) -> str:
-        if not found["number"]:
-            return found[0]
-        number = int(found["number"])
-        value = _reading(number, parameters[number - 1])
-        # As rows, which the server hashes: it would parse an array again for each row that it compares.
-        return f"ANY(SELECT unnest({value})" if found["any"] else f"{value}"
-
-    settings = (Setting(f"{_PREFIX}{n}", p.value, p.type) for n, p in enumerate(parameters, 1))
-    return Settled(
-        _placeholder(parameters).sub(read, sql), tuple(s for s in settings if s.value is not None), tables
-    )
-
-
-def _reading(number: int, parameter: Parameter) -> str:
-    # A setting cannot be null.
-    value = "NULL" if parameter.value is None else f"current_setting('{_PREFIX}{number}')"
-    return f"{value}::{parameter.cast}"
+    return Settled(sql, tuple(parameters), tables)
 
 
 def _placeholder(parameters: Sequence[Parameter]) -> re.Pattern[str]:

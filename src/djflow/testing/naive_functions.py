@@ -212,6 +212,7 @@ LENIENT: Final[dict[str, Callable[[Values], Any]]] = {
     "greatest": lambda values: max(_present(values), key=_ordered, default=None),
     "least": lambda values: min(_present(values), key=_ordered, default=None),
     "_zero_if_null": lambda values: next(iter(_present(values)), 0),
+    "_ratio": lambda values: None if None in values or values[1] == 0 else values[0] / values[1],
     "_one_if_null": lambda values: next(iter(_present(values)), 1),
     "coalesce": lambda values: next(iter(_present(values)), None),
     "nullif": _nullif,
