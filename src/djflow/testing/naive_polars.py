@@ -47,8 +47,8 @@ def _aggregate(node: LocalAggregate, rows: Rows, rows_of: _RowsOf) -> Rows:
         group = [other for other in others if matches(row, other, node.on)]
         if group or node.keep_all:
             frame = _frame(group, node.other.heading)
-            made = frame.select(**{a.name: e.expression for a, e in node.made}).to_dicts()[0]
-            found.append({**row, **made})
+            made = frame.select(**{a.name: e.expression for a, e in node.made}).to_dicts()
+            found.append({**row, **made[0]} if node.made else row)
     return found
 
 

@@ -127,6 +127,9 @@ def _prune_local(node: LocalNode, wanted: frozenset[str]) -> Node:
             return LocalCompute(pruned, kept) if kept else pruned
         case LocalAggregate(source, other, on, made, keep_all):
             kept = tuple((a, e) for a, e in made if a.name in wanted)
+            if not kept:
+                pruned = _only(source, wanted.union(on).intersection(own.names))
+                return pruned if keep_all else SemiJoin(pruned, _only(other, frozenset(on)), on)
             read = frozenset(on).union(other.heading.primary_key, *(e.reads for _, e in kept))
             operands = (
                 _only(source, wanted.union(on, own.primary_key).intersection(own.names)),
