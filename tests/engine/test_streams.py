@@ -153,6 +153,9 @@ def test_a_lazy_frame_streams_its_predicates_values(numbers: Any) -> None:
         assert frame.collect(engine=engine)["n"].to_list() == [300_000]
 
 
+CURRENT = "current_setting('{}')".format
+
+
 def test_the_server_plans_with_the_values_in_view(numbers: Any, database: Database) -> None:
     for restriction, expected in (("n > 299990", "Index"), ("n > 10", "Seq Scan"), ("n = 5", "Index")):
         statement = compile_plan((numbers & restriction).logical_plan).statement
@@ -162,15 +165,13 @@ def test_the_server_plans_with_the_values_in_view(numbers: Any, database: Databa
                 database.session.execute(
                     "SELECT set_config($1, $2, true)", (setting.name, str(setting.value))
                 )
-            plan = "\n".join(
-                row[0] for row in database.session.execute(f"EXPLAIN {settled.text('current_setting')}")
-            )
+            plan = "\n".join(row[0] for row in database.session.execute(f"EXPLAIN {settled.text(CURRENT)}"))
         assert expected in plan
 
 
 def streamed(database: Database, params: Parameters, *columns: str) -> pa.RecordBatch:
     settled = plan_settings(f"SELECT {', '.join(columns)}", params.values)
-    assert not any(mark in settled.text("current_setting") for mark in ("$1", "$2"))
+    assert not any(mark in settled.text(CURRENT) for mark in ("$1", "$2"))
     (batch,) = database.session.read_stream(settled)
     return batch
 
@@ -285,4 +286,4 @@ def test_thousands_of_parameters_are_sent(numbers: Any) -> None:
 def test_a_statement_without_parameters_is_left_as_it_is(numbers: Any) -> None:
     statement = compile_plan(numbers.logical_plan).statement
     settled = plan_settings(statement.sql, statement.parameters)
-    assert (settled.text("current_setting"), settled.settings) == (statement.sql, ())
+    assert (settled.text(CURRENT), settled.settings) == (statement.sql, ())

@@ -5,10 +5,10 @@ stream borrows a connection of its own and gives it back when it is exhausted.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -24,25 +24,23 @@ _MAX_IDLE: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A query, with what its connection must have before: settings and filled temporary tables.
+    """A query with its parameters, and the rows of the temporary tables that it reads."""
 
-    `text` gives the SQL for the connection that it will run on.
-    """
-
-    text: Callable[[Any], str]
+    sql: str
     parameters: Parameters = ()
-    settings: Sequence[Setting] = ()
     tables: Sequence[TemporaryRows] = ()
 
-    @classmethod
-    def of_settled(cls, statement: SettledStatement) -> Self:
-        """A statement whose values go ahead as settings."""
 
-        def text(connection: Any) -> str:
-            return statement.text(settings.reading_function(connection) if assigned else "")
+@dataclass(frozen=True, slots=True)
+class SettledReading:
+    """A query whose values go ahead as settings: its rows come by COPY, in bounded memory."""
 
-        assigned = statement.settings
-        return cls(text, (), assigned, statement.tables)
+    statement: SettledStatement
+
+    @property
+    def tables(self) -> Sequence[TemporaryRows]:
+        """The rows of the temporary tables that the query reads."""
+        return self.statement.tables
 
 
 class AdbcPool:
@@ -56,8 +54,8 @@ class AdbcPool:
 
     def stream(
         self,
-        reading: Reading,
-        shipped: Reading | None = None,
+        reading: Reading | SettledReading,
+        shipped: Reading | SettledReading | None = None,
         *,
         batch_bytes: int | None = None,
         snapshot: str | None = None,
@@ -75,10 +73,8 @@ class AdbcPool:
             # Rows written now are later than a snapshot of then, and would not be seen in it.
             if shipped is not None and snapshot is None and temporary.fill(connection, shipped.tables):
                 reading = shipped
-            text = reading.text(connection)
-            is_brief = snapshot is None and batch_bytes is None
-            with (_prepared if is_brief else _transaction)(connection, reading.settings, snapshot):
-                yield from _batches(connection, text, reading.parameters, batch_bytes)
+            with _ready(connection, reading, batch_bytes, snapshot) as plain:
+                yield from _batches(connection, plain, batch_bytes)
             # A connection that is not sound is closed, and its tables go with it.
             lease.is_sound = temporary.drop(connection, reading.tables)
 
@@ -158,35 +154,42 @@ def _typed_errors() -> Iterator[None]:
 
 
 @contextmanager
-def _transaction(connection: Any, assigned: Sequence[Setting], snapshot: str | None) -> Iterator[None]:
-    """A transaction, if settings or a snapshot need one; who fails in it closes the connection."""
-    if not assigned and snapshot is None:
-        yield
+def _ready(
+    connection: Any, reading: Reading | SettledReading, batch_bytes: int | None, snapshot: str | None
+) -> Iterator[Reading]:
+    """The query as it is sent, once its settings are made and its snapshot is entered.
+
+    Who fails in it closes the connection.
+    """
+    assigned, reader = _settings_of(connection, reading)
+    if isinstance(reading, SettledReading):
+        reading = Reading(reading.statement.text(reader.read))
+    # A transaction takes two more ways to the server and back, which a short read would feel.
+    if snapshot is None and (not assigned or (batch_bytes is None and reader.is_folded)):
+        settings.assign(connection, assigned, reader.mark, "session")
+        yield reading
         return
     snapshots.enter(connection, snapshot)
-    settings.assign(connection, assigned, "transaction")
-    yield
+    settings.assign(connection, assigned, reader.mark, "transaction")
+    yield reading
     snapshots.leave(connection)
 
 
-@contextmanager
-def _prepared(connection: Any, assigned: Sequence[Setting], _snapshot: str | None) -> Iterator[None]:
-    """The settings without a transaction, which would take two more ways to the server and back."""
-    if assigned:
-        settings.assign(connection, assigned, "session")
-    yield
+def _settings_of(
+    connection: Any, reading: Reading | SettledReading
+) -> tuple[Sequence[Setting], settings.Reader]:
+    assigned = reading.statement.settings if isinstance(reading, SettledReading) else ()
+    return assigned, settings.reader_on(connection) if assigned else settings.NOTHING_TO_READ
 
 
-def _batches(
-    connection: Any, sql: str, parameters: Parameters, batch_bytes: int | None
-) -> Iterator[pa.RecordBatch]:
+def _batches(connection: Any, reading: Reading, batch_bytes: int | None) -> Iterator[pa.RecordBatch]:
     import adbc_driver_manager
 
     cursor = connection.cursor()
     try:
         if batch_bytes is not None:
             cursor.adbc_statement.set_options(**{_BATCH_BYTES: str(batch_bytes)})
-        cursor.execute(sql, bind_row(parameters) if parameters else None)
+        cursor.execute(reading.sql, bind_row(reading.parameters) if reading.parameters else None)
         reader = cursor._results.reader  # noqa: SLF001 - the public one loses the SQLSTATE of what fails
         empty = True
         for batch in reader:

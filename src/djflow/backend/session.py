@@ -250,11 +250,10 @@ class Session:
         """
         from djflow.backend.adbc import Reading
 
-        plain = Reading(lambda _: sql, parameters)
+        plain = Reading(sql, parameters)
         with_tables = None
         if shipped is not None:
-            text = shipped.sql
-            with_tables = Reading(lambda _: text, shipped.parameters, (), shipped.tables)
+            with_tables = Reading(shipped.sql, shipped.parameters, shipped.tables)
         return self._begun(lambda pool: pool.stream(plain, with_tables, snapshot=snapshot))
 
     def read_stream(
@@ -270,12 +269,12 @@ class Session:
         `batch_bytes` is about the size of a batch; None leaves it to the driver, whose batches are large.
         `snapshot` names the view to read, by default the database as it is.
         """
-        from djflow.backend.adbc import Reading
+        from djflow.backend.adbc import SettledReading
 
-        with_tables = None if shipped is None else Reading.of_settled(shipped)
+        with_tables = None if shipped is None else SettledReading(shipped)
         return self._begun(
             lambda pool: pool.stream(
-                Reading.of_settled(statement), with_tables, batch_bytes=batch_bytes, snapshot=snapshot
+                SettledReading(statement), with_tables, batch_bytes=batch_bytes, snapshot=snapshot
             )
         )
 

@@ -3,7 +3,9 @@
 They are bound as parameters of a statement ahead of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from secrets import token_hex
 from typing import Any, Final, Literal, Protocol
 
 import pyarrow as pa
@@ -14,12 +16,20 @@ from djflow.backend.statement import BoundValue, TemporaryRows
 from djflow.sql.identifiers import literal
 
 _OWN: Final = "pg_temp.djflow_setting"
+_MARK: Final = "djflow.statement"
 # Immutable as far as the statement that calls it goes: the server evaluates it before it runs that.
 _CREATE: Final = f"""
-CREATE OR REPLACE FUNCTION {_OWN}(name text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT current_setting(name) $$
+CREATE OR REPLACE FUNCTION {_OWN}(name text, mark text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+  IF current_setting('{_MARK}') <> mark THEN
+    RAISE EXCEPTION 'the session changed between two statements: use a pool of sessions, or none';
+  END IF;
+  RETURN current_setting(name);
+END
+$$
 """
-_KNOWN: Final = "_djflow_reading_function"
+_KNOWN: Final = "_djflow_reads_folded"
 _REFUSED: Final = frozenset({"42501", "25006"})  # insufficient privilege, read-only transaction
 # A result has 1,664 columns at most.
 _AT_ONCE: Final = 1_000
@@ -38,8 +48,8 @@ class Setting(BoundValue, Protocol):
 class SettledStatement(Protocol):
     """A statement without parameters, with the settings and the temporary tables that it reads."""
 
-    def text(self, function: str) -> str:
-        """The SQL, which reads its settings with the function of that name."""
+    def text(self, read: Callable[[str], str]) -> str:
+        """The SQL; `read` gives the fragment that reads the setting of a name as text."""
         ...
 
     @property
@@ -53,31 +63,55 @@ class SettledStatement(Protocol):
         ...
 
 
-def reading_function(connection: Any) -> str:
-    """The function with which statements on the connection read settings.
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How a statement on one connection reads the settings that were made for it.
 
-    It is one of the connection's own, evaluated once while the server plans: `current_setting` would be
-    called for every row. Where the role may have no temporary objects, it has to do.
+    `mark` goes with the settings: behind a pool of connections, a statement may come to another session,
+    and must not take the values of another statement for its own.
+    """
+
+    mark: str
+    is_folded: bool
+
+    def read(self, name: str) -> str:
+        """The fragment that reads a setting as text."""
+        if not self.is_folded:
+            return f"current_setting({literal(name)})"
+        return f"{_OWN}({literal(name)}, {literal(self.mark)})"
+
+
+NOTHING_TO_READ: Final = Reader("", is_folded=False)
+
+
+def reader_on(connection: Any) -> Reader:
+    """A reader for the next statement on the connection.
+
+    It reads with a function of the connection's own, evaluated once while the server plans: `current_setting`
+    would be called for every row. Where the role may have no temporary objects, that has to do.
     """
     import adbc_driver_manager
 
-    function: str | None = getattr(connection, _KNOWN, None)
-    if function is None:
-        function = _OWN
+    is_folded: bool | None = getattr(connection, _KNOWN, None)
+    if is_folded is None:
+        is_folded = True
         try:
             with connection.cursor() as cursor:
                 cursor.execute(_CREATE)
         except adbc_driver_manager.Error as error:
             if report_of(error).sqlstate not in _REFUSED:
                 raise
-            function = "current_setting"
-        setattr(connection, _KNOWN, function)
-    return function
+            is_folded = False
+        setattr(connection, _KNOWN, is_folded)
+    return Reader(token_hex(8), is_folded)
 
 
-def assign(connection: Any, settings: Sequence[Setting], lifetime: Literal["transaction", "session"]) -> None:
+def assign(
+    connection: Any, settings: Sequence[Setting], mark: str, lifetime: Literal["transaction", "session"]
+) -> None:
     """Set settings for the transaction that is open on the connection, or for the session."""
     is_local = "true" if lifetime == "transaction" else "false"
+    marking = f"set_config({literal(_MARK)}, {literal(mark)}, {is_local}) IS NULL"
     for first in range(0, len(settings), _AT_ONCE):
         some = settings[first : first + _AT_ONCE]
         values = [_bound(setting) for setting in some]
@@ -87,7 +121,7 @@ def assign(connection: Any, settings: Sequence[Setting], lifetime: Literal["tran
         )
         row = pa.RecordBatch.from_arrays(values, names=[setting.name for setting in some])
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT {', '.join(assignments)}", row)
+            cursor.execute(f"SELECT {', '.join([marking, *assignments])}", row)
             cursor.fetchall()  # the driver runs it no sooner
 
 

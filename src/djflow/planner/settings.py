@@ -5,7 +5,7 @@ evaluates once, while it plans. It plans with the values in view, as with parame
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -39,23 +39,23 @@ class Settled:
         numbered = enumerate(self._parameters, 1)
         return tuple(Setting(f"{_PREFIX}{n}", p.value, p.type) for n, p in numbered if p.value is not None)
 
-    def text(self, function: str) -> str:
-        """The SQL, which reads the settings with a function of their name that returns text."""
+    def text(self, read: Callable[[str], str]) -> str:
+        """The SQL; `read` gives the fragment that reads the setting of a name as text."""
         if not self._parameters:
             return self._sql
 
-        def read(found: re.Match[str]) -> str:
+        def placed(found: re.Match[str]) -> str:
             if not found["number"]:
                 return found[0]
             number = int(found["number"])
             parameter = self._parameters[number - 1]
             # A setting cannot be null.
-            value = "NULL" if parameter.value is None else f"{function}('{_PREFIX}{number}')"
+            value = "NULL" if parameter.value is None else read(f"{_PREFIX}{number}")
             value = f"{value}::{parameter.cast}"
             # As rows, which the server hashes: it would parse an array again for each row that it compares.
             return f"ANY(SELECT unnest({value})" if found["any"] else value
 
-        return _placeholder(self._parameters).sub(read, self._sql)
+        return _placeholder(self._parameters).sub(placed, self._sql)
 
 
 def plan_settings(
@@ -64,11 +64,11 @@ def plan_settings(
     r"""The statement with each of its parameters read from a setting.
 
     >>> five = Parameter(5, pa.int64(), "bigint")
-    >>> plan_settings('"$1" > $1::bigint', (five,)).text("current_setting")
-    '"$1" > current_setting(\'djflow.p1\')::bigint'
+    >>> plan_settings('"$1" > $1::bigint', (five,)).text("setting({})".format)
+    '"$1" > setting(djflow.p1)::bigint'
     >>> many = Parameter([5], pa.list_(pa.int64()), "bigint[]")
-    >>> plan_settings("n = ANY($1::bigint[])", (many,)).text("current_setting")
-    "n = ANY(SELECT unnest(current_setting('djflow.p1')::bigint[]))"
+    >>> plan_settings("n = ANY($1::bigint[])", (many,)).text("setting({})".format)
+    'n = ANY(SELECT unnest(setting(djflow.p1)::bigint[]))'
     """
     return Settled(sql, tuple(parameters), tables)
 
