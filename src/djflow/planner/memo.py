@@ -60,7 +60,7 @@ def memoised(function: Callable[_P, _R]) -> Callable[_P, _R]:
     @wraps(function)
     def remembered(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
-            key = (function, tuple(map(_key, args)), tuple((n, _key(v)) for n, v in kwargs.items()))
+            key = (function, *map(_key, args), *((n, _key(v)) for n, v in kwargs.items()))
         except _UnknownError:
             return function(*args, **kwargs)
         found = _kept.get(key)
@@ -78,12 +78,12 @@ def memoised(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 def _key(value: Any) -> Hashable:
     kind = type(value)
-    if kind is str:
-        return str(value)
     if kind in _BY_IDENTITY:
         if kind is not Table and value.holds_rows:
             raise _UnknownError  # whose rows would be kept as well
         return id(value)
+    if kind is str:
+        return value  # type: ignore[no-any-return]  # the kind says so
     if kind in _BY_VALUE:
         return kind, value  # for 1 == 1.0 == True
     if (kind is tuple or kind is list) and len(value) <= _LONGEST:
