@@ -88,3 +88,19 @@ def test_optimising_twice_changes_nothing(lab: Lab) -> None:
     plan = where(analyze.project(analyze.join(lab["session"], lab["trial"]), ("rt",), {}), "rt > 1")
     once = optimise(plan).plan
     assert optimise(once).plan == once
+
+
+def test_rules_that_undo_each_other_are_caught(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def again(node: Node) -> Node:
+        return Project(node.source, node.columns) if isinstance(node, Project) else node
+
+    monkeypatch.setattr(rewriter, "STAGES", ({Project: (again,)},))
+    with pytest.raises(PlannerBugError, match="again"):
+        optimise(analyze.project(lab["session"], (), {}))
+
+
+def test_a_long_chain_of_restrictions_is_one(lab: Lab) -> None:
+    plan: Node = lab["session"]
+    for number in range(200):
+        plan = where(plan, f"duration > {number}")
+    assert isinstance(optimise(plan).plan.source, Scan)  # type: ignore[union-attr]

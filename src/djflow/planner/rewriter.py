@@ -194,17 +194,23 @@ class _Settling:
     at_rest: dict[int, Node] = field(default_factory=dict)
 
     def settle(self, node: Node) -> Node:
-        if id(node) in self.at_rest:
-            return node
-        operands = inputs(node)
-        settled = tuple(map(self.settle, operands))
-        if any(map(is_not, operands, settled)):
-            node = with_inputs(node, settled)
+        while id(node) not in self.at_rest:
+            operands = inputs(node)
+            settled = tuple(map(self.settle, operands))
+            if any(map(is_not, operands, settled)):
+                node = with_inputs(node, settled)
+            after = self._rewritten(node)
+            if after is node:
+                self.at_rest[id(node)] = node
+            node = after
+        return node
+
+    def _rewritten(self, node: Node) -> Node:
+        """The node after the first rule that changes it."""
         for rule in self.rules.get(type(node), ()):
             after = rule(node)
             if after is not node:
-                return self.settle(_checked(rule, node, after, self.fired))
-        self.at_rest[id(node)] = node
+                return _checked(rule, node, after, self.fired)
         return node
 
 

@@ -23,7 +23,7 @@ def push_top_below_join(node: Node) -> Node:
     ('Aggregate', 'Top')
     """
     match node:
-        case Top(source, order, limit, offset) if order and (limit is not None or offset):
+        case Top(source, order, limit, offset) if order and limit != 0 and (limit is not None or offset):
             below = _with_first_rows(source, node)
             return node if below is source else Top(below, order, limit)
         case _:
