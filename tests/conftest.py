@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from djflow.backend.embedded import FAST_UNSAFE_SETTINGS, EmbeddedServer
 from djflow.sql.ddl import drop_schema
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 
     from djflow.relation.database import Database
     from djflow.tables.schema import Schema
+
+# A run of the suite tries the same examples each time; a hunt, for which DJFLOW_TEST_EXAMPLES asks, others.
+if "DJFLOW_TEST_EXAMPLES" not in os.environ:
+    hypothesis_settings.register_profile("reproducible", derandomize=True, deadline=None, database=None)
+    hypothesis_settings.load_profile("reproducible")
 
 
 @pytest.fixture(scope="session")
