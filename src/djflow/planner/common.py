@@ -1,10 +1,8 @@
 """Which parts of a plan are computed once though they are used several times."""
 
-from collections.abc import Iterator
 from typing import Final
 
-from djflow.planner.nodes import Aggregate, Distinct, Group, Node, Restrict, Top, Union, inputs
-from djflow.planner.scalar import Matches, walk
+from djflow.planner.nodes import Aggregate, Distinct, Group, Node, Top, Union, asked, inputs
 
 # Their rows take work that does not shrink with what is asked of them. Scans and restrictions are better
 # repeated: the server reads what each use needs. Frames are arrays already.
@@ -38,13 +36,5 @@ def _collect(node: Node, seen: list[Node], common: list[Node]) -> None:
                 common.append(node)
             return
         seen.append(node)
-    for operand in _operands(node):
+    for operand in (*inputs(node), *asked(node)):
         _collect(operand, seen, common)
-
-
-def _operands(node: Node) -> Iterator[Node]:
-    yield from inputs(node)
-    if isinstance(node, Restrict):
-        for part in walk(node.condition):
-            if isinstance(part, Matches):
-                yield part.other

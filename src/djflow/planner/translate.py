@@ -15,6 +15,7 @@ from djflow.planner.grammar import place_of
 from djflow.planner.moments import moved
 from djflow.planner.operators import arithmetic_type, as_condition, compare, in_list, same
 from djflow.planner.patterns import as_like
+from djflow.planner.tree_parts import unread_parts
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -42,27 +43,6 @@ _PREDICATES: Final = frozenset(
         *("is", "like", "ilike", "in", "between", "nullsafeeq", "nullsafeneq", "regexplike", "regexpilike"),
     }
 )
-# The parts of each kind of tree that its handler reads; what else is there is refused.
-_OPERANDS: Final = frozenset({"this", "expression", "expressions"})
-_READ: Final = {
-    "is": frozenset({"this", "expression", "negate"}),
-    "like": frozenset({"this", "expression", "negate"}),
-    "ilike": frozenset({"this", "expression", "negate"}),
-    "in": frozenset({"this", "expressions", "negate"}),
-    "between": frozenset({"this", "low", "high", "negate"}),
-    "column": frozenset({"this", "table"}),
-    "literal": frozenset({"this", "is_string"}),
-    "case": frozenset({"this", "ifs", "default"}),
-    "cast": frozenset({"this", "to"}),
-    "substring": frozenset({"this", "start", "length"}),
-    "interval": frozenset({"this", "unit"}),
-    "anonymous": frozenset({"this", "expressions"}),
-    "currentdate": frozenset[str](),
-    "currenttimestamp": frozenset[str](),
-    "localtimestamp": frozenset[str](),
-}
-# Notes of sqlglot to itself about dialects, without a meaning of their own.
-_FLAGS: Final = frozenset({"typed", "safe", "only_json_types"})
 _UNSUPPORTED: Final = {
     "placeholder": "There are no parameters in a text: write the value, or restrict by a dict.",
     "distinct": "DISTINCT stands in COUNT(DISTINCT x) alone. For other summaries of different values, "
@@ -102,10 +82,8 @@ class Translator:
 
     def _refuse_unread(self, kind: str, tree: "exp.Expression") -> None:
         """Raise for a part of the tree that no handler below would look at: nothing is dropped silently."""
-        given = {name for name, value in tree.args.items() if _is_given(value)}
-        unread = given - _READ.get(kind, _OPERANDS) - _FLAGS
-        if unread:
-            raise self._refuse(tree, f"{', '.join(sorted(unread))} of {kind.upper()} is not supported here.")
+        if unread := unread_parts(kind, tree):
+            raise self._refuse(tree, f"{', '.join(unread)} of {kind.upper()} is not supported here.")
 
     def _refuse_chains(self, kind: str, tree: "exp.Expression") -> None:
         """Raise for `1 < a < 3` and `a = b IS NULL`: databases differ in what binds first."""
@@ -550,8 +528,3 @@ def _hint(op: s.ArithmeticOp, *sides: s.Scalar) -> str:
     if families == ["time", "time"]:
         return " Write TIMESTAMPDIFF(SECOND, x, y)."
     return " Join texts with || or concat(a, b)." if op == "+" and "text" in families else ""
-
-
-def _is_given(value: object) -> bool:
-    """Whether a part of a tree says anything. Trees are not compared: that would walk through all of them."""
-    return value is not None and value is not False and not (type(value) is list and not value)
