@@ -1,8 +1,9 @@
 """The public algebra: immutable, lazy expressions over tables."""
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from djflow.engine import execute
 from djflow.engine.run import resolved
@@ -64,9 +65,15 @@ class Relation:
     def _derived(self, plan: Node) -> "Relation":
         return Relation(plan, self.connection)
 
+    def _subset(self, plan: Node) -> Self:
+        """Some of the rows: what is known of the whole holds for them, so they stay of its kind."""
+        subset = copy(self)
+        subset._plan, subset._database = plan, self.connection
+        return subset
+
     # restriction
 
-    def restrict(self, condition: Any, semantic_check: bool = True) -> "Relation":  # noqa: FBT001, FBT002
+    def restrict(self, condition: Any, semantic_check: bool = True) -> Self:  # noqa: FBT001, FBT002
         """Rows that satisfy a condition: a dict, string, list (any of), frame of keys, or relation.
 
         A frame is whatever `dj.Frame` takes, the path of a CSV or Parquet file included. Of it, only
@@ -76,17 +83,17 @@ class Relation:
         before anything is sent to the server.
         """
         self._same_database(condition)
-        return self._derived(restricted(self.logical_plan, condition, semantic_check=semantic_check))
+        return self._subset(restricted(self.logical_plan, condition, semantic_check=semantic_check))
 
-    def __and__(self, condition: Any) -> "Relation":
+    def __and__(self, condition: Any) -> Self:
         return self.restrict(condition)
 
-    def __sub__(self, condition: Any) -> "Relation":
+    def __sub__(self, condition: Any) -> Self:
         return self.restrict(Not(condition))
 
     def restrict_by(
         self, other: Any, *, direction: distant.Direction | None = None, via: Any = None
-    ) -> "Relation":
+    ) -> Self:
         """Rows that foreign keys connect, however far, with a row of `other`: a query over one table.
 
         That table may be an ancestor ("up") or a descendant ("down"); `direction` None takes what there
@@ -99,12 +106,12 @@ class Relation:
         plan, far = self.logical_plan, self._operand(other)
         between = None if via is None else self._operand(via)
         catalog = self.connection.catalog(distant.base_table(node).name.schema for node in (plan, far))
-        return self._derived(distant.restrict_by(plan, far, catalog, direction=direction, via=between))
+        return self._subset(distant.restrict_by(plan, far, catalog, direction=direction, via=between))
 
-    def __lshift__(self, ancestor: Any) -> "Relation":
+    def __lshift__(self, ancestor: Any) -> Self:
         return self.restrict_by(ancestor, direction="up")
 
-    def __rshift__(self, descendant: Any) -> "Relation":
+    def __rshift__(self, descendant: Any) -> Self:
         return self.restrict_by(descendant, direction="down")
 
     # combination

@@ -105,6 +105,7 @@ class Table(Relation, metaclass=TableMeta):
     tier: ClassVar[Tier | None] = None
     __djflow_table__: ClassVar[TableModel | None] = None
     __djflow_schema__: ClassVar["Schema | None"] = None
+    _plan: Node | None = None  # type: ignore[assignment]  # a whole table reads its model when asked
 
     def __init__(self) -> None:
         """A query for all rows of the table."""
@@ -122,8 +123,8 @@ class Table(Relation, metaclass=TableMeta):
 
     @property
     def logical_plan(self) -> Node:
-        """All rows of the table."""
-        return _scan(self.table_model)
+        """All rows of the table, or those that conditions left."""
+        return _scan(self.table_model) if self._plan is None else self._plan
 
     @property
     def connection(self) -> Database:
