@@ -5,28 +5,16 @@ hands the columns of another through, the tables between them need not be read: 
 that they have the row.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from djflow.errors import AmbiguousPathError, QueryError
 from djflow.model.catalog import Catalog
 from djflow.model.names import TableName
-from djflow.model.table import Attribute, ForeignKey, Table
-from djflow.planner import scalar as s
-from djflow.planner.nodes import (
-    Aggregate,
-    Distinct,
-    LocalAggregate,
-    LocalCompute,
-    LocalRestrict,
-    Node,
-    Project,
-    Restrict,
-    Scan,
-    SemiJoin,
-    Top,
-)
+from djflow.model.table import ForeignKey, Table
+from djflow.planner.nodes import Node, Scan
+from djflow.planner.operand import Operand, matched, operand, present
 
 Direction: TypeAlias = Literal["up", "down"]
 
@@ -72,7 +60,7 @@ class Route:
 
 def base_table(node: Node) -> Table:
     """The table whose rows a query restricts or projects. Raises `QueryError` where there are several."""
-    return _operand(node).table
+    return operand(node).table
 
 
 def restrict_by(
@@ -93,12 +81,12 @@ def restrict_by(
     """
     if direction not in (None, "up", "down"):
         raise QueryError(f"A direction is 'up' or 'down', not {direction!r}.")
-    here, there = _operand(source), _operand(other)
+    here, there = operand(source), operand(other)
     passed = None if via is None else _plain_table(via)
     start, end = here.table.name, there.table.name
     if start == end:
         key = here.table.heading.primary_key
-        return _matched(here, there, tuple(zip(key, key, strict=True))).node
+        return matched(here, there, tuple(zip(key, key, strict=True))).node
     up, down = _both_ways(catalog, start, end, direction, passed)
     found = [*up, *down]
     if not found:
@@ -204,44 +192,6 @@ def _covers(route: Route, other: Route) -> bool:
 # plans
 
 
-@dataclass(frozen=True, slots=True)
-class _Operand:
-    """A query over one table. `names` tells which attribute carries a column of the table unchanged."""
-
-    node: Node
-    table: Table
-    names: Mapping[str, str]
-
-    def attribute(self, column: str) -> str:
-        if column not in self.names:
-            fate = "gives that name to another value" if column in self.node.heading else "leaves it out"
-            raise QueryError(
-                f"The foreign keys need {column!r} of {self.table.name}, but the query {fate}. "
-                "Restrict along the foreign keys first, and project afterwards."
-            )
-        return self.names[column]
-
-
-def _operand(node: Node) -> _Operand:
-    match node:
-        case Scan(table):
-            return _Operand(node, table, {name: name for name in table.heading.names})
-        case Restrict(source) | SemiJoin(source) | Top(source) | Aggregate(source) | Distinct(source):
-            return replace(_operand(source), node=node)
-        case LocalRestrict(source) | LocalCompute(source) | LocalAggregate(source):
-            return replace(_operand(source), node=node)
-        case Project(source, columns):
-            inner = _operand(source)
-            carried = {e.name: a.name for a, e in reversed(columns) if isinstance(e, s.Column)}
-            names = {column: carried[name] for column, name in inner.names.items() if name in carried}
-            return _Operand(node, inner.table, names)
-        case _:
-            raise QueryError(
-                "A restriction along foreign keys needs queries over one table each. "
-                "Restrict the tables first, and join afterwards."
-            )
-
-
 def _plain_table(via: Node) -> TableName:
     if not isinstance(via, Scan):
         raise QueryError(
@@ -251,84 +201,26 @@ def _plain_table(via: Node) -> TableName:
     return via.table.name
 
 
-def _climb(source: _Operand, other: _Operand, route: Route, catalog: Catalog) -> Node:
+def _climb(source: Operand, other: Operand, route: Route, catalog: Catalog) -> Node:
     """Rows of the lowest table, by the highest."""
     first, *rest = route.hops
     for hop in reversed(rest):
-        between = _operand(Scan(catalog[hop.lower]))
-        other = _matched(_present(between, hop), other, hop.columns)
-    return _matched(_present(source, first), other, first.columns).node
+        between = operand(Scan(catalog[hop.lower]))
+        other = matched(present(between, hop.required), other, hop.columns)
+    return matched(present(source, first.required), other, first.columns).node
 
 
-def _descend(source: _Operand, other: _Operand, route: Route, catalog: Catalog) -> Node:
+def _descend(source: Operand, other: Operand, route: Route, catalog: Catalog) -> Node:
     """Rows of the highest table, by the lowest."""
     *rest, last = route.hops
     for hop in rest:
-        between = _operand(Scan(catalog[hop.upper]))
-        other = _matched(between, _present(other, hop), _upside_down(hop))
-    return _matched(source, _present(other, last), _upside_down(last)).node
+        between = operand(Scan(catalog[hop.upper]))
+        other = matched(between, present(other, hop.required), _upside_down(hop))
+    return matched(source, present(other, last.required), _upside_down(last)).node
 
 
 def _upside_down(hop: Hop) -> tuple[tuple[str, str], ...]:
     return tuple((its, own) for own, its in hop.columns)
-
-
-def _present(lower: _Operand, hop: Hop) -> _Operand:
-    """The rows whose foreign keys refer to something, where the match itself does not imply that."""
-    if not hop.required:
-        return lower
-    names = [lower.attribute(column) for column in sorted(hop.required)]
-    parts = tuple(s.Not(s.IsNull(_column(lower.node, name))) for name in names)
-    return replace(lower, node=Restrict(lower.node, s.conjunction(parts)))
-
-
-def _matched(source: _Operand, other: _Operand, columns: Sequence[tuple[str, str]]) -> _Operand:
-    """Rows of `source` with a row of `other` that has equal values in pairs of columns."""
-    pairs = [(source.attribute(own), other.attribute(its)) for own, its in columns]
-    wanted: dict[str, str] = {}
-    for own, its in pairs:
-        wanted.setdefault(own, its)
-    keys = _renamed(_with_equal(other.node, pairs, wanted), wanted)
-    return replace(source, node=SemiJoin(source.node, keys, tuple(wanted)))
-
-
-def _with_equal(node: Node, pairs: Sequence[tuple[str, str]], wanted: Mapping[str, str]) -> Node:
-    """The rows that can match where one column refers to two: those in which the two are equal."""
-    parts = tuple(
-        s.Compare("=", _column(node, wanted[own]), _column(node, its))
-        for own, its in pairs
-        if wanted[own] != its
-    )
-    return Restrict(node, s.conjunction(parts)) if parts else node
-
-
-def _renamed(node: Node, wanted: Mapping[str, str]) -> Node:
-    """The attributes to match under the names of the other side, and what else belongs to the key.
-
-    The key stays whole: a heading that names less would promise that the rest is unique.
-    """
-    if all(new == old for new, old in wanted.items()):
-        return node
-    outputs = dict(wanted)
-    for name in node.heading.primary_key:
-        if name not in wanted.values():
-            outputs[_free_name(name, outputs)] = name
-    columns = [_renaming(node.heading[old], new) for new, old in outputs.items()]
-    return Project(node, tuple(sorted(columns, key=lambda column: not column[0].in_key)))
-
-
-def _renaming(attribute: Attribute, new: str) -> tuple[Attribute, s.Scalar]:
-    return replace(attribute, name=new), s.Column(attribute.name, attribute.stored)
-
-
-def _free_name(name: str, taken: Iterable[str]) -> str:
-    while name in taken:
-        name += "_"
-    return name
-
-
-def _column(node: Node, name: str) -> s.Column:
-    return s.Column(name, node.heading[name].stored)
 
 
 # errors

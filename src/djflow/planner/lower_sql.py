@@ -13,7 +13,7 @@ from typing import Any, Final, assert_never
 import pyarrow as pa
 
 from djflow.errors import PlannerBugError
-from djflow.model.table import Attribute, Heading
+from djflow.model.table import Attribute, Heading, Table
 from djflow.model.types import EnumType, StoredType
 from djflow.planner import scalar as s
 from djflow.planner.carry import carried_fragment
@@ -51,7 +51,7 @@ from djflow.planner.parameters import (
 )
 from djflow.sql.identifiers import qualified, quote
 from djflow.sql.layout import laid_out
-from djflow.sql.select import Select, map_fragments, print_select
+from djflow.sql.select import Delete, Select, map_fragments, print_select
 
 # Beyond this many keys, the server hashes them all rather than look up each in an index.
 _LOOK_UPS: Final = 100_000
@@ -148,6 +148,19 @@ def lower_exists(plan: Node) -> Statement:
     inner = _select(query, (("1", "n"),))
     found = Select(((f"EXISTS ({print_select(inner)})", "found"),))
     return _statement(found, lowering, Heading(()))
+
+
+def lower_delete(plan: Node, table: Table) -> Statement:
+    """The statement that deletes the rows of a table that a plan gives with all their attributes."""
+    lowering = _Lowering(common_subplans(plan))
+    query = lowering.lower(plan)
+    if query.source == f"{qualified(table.name)} AS t1" and not query.is_closed:
+        return _statement(Delete((), query.source, query.where), lowering, Heading(()))
+    alias = lowering.alias()
+    own = [f"{alias}.{quote(name)}" for name in plan.heading.primary_key]
+    keys = _select(query, tuple((query.columns[name], name) for name in plan.heading.primary_key))
+    where = f"({', '.join(own)}) IN ({print_select(keys)})" if own else f"EXISTS ({print_select(keys)})"
+    return _statement(Delete((), f"{qualified(table.name)} AS {alias}", (where,)), lowering, Heading(()))
 
 
 def _statement(select: Select, lowering: "_Lowering", heading: Heading) -> Statement:
@@ -476,4 +489,4 @@ def _comparable(fragment: str, attribute: Attribute) -> str:
     return f"{fragment}::text" if isinstance(attribute.stored, EnumType) else fragment
 
 
-__all__ = ["Statement", "lower_count", "lower_exists", "lower_insert", "lower_rows"]
+__all__ = ["Statement", "lower_count", "lower_delete", "lower_exists", "lower_insert", "lower_rows"]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 from djflow.backend.introspect import introspect
 from djflow.backend.session import Session
@@ -12,6 +12,8 @@ from djflow.model.catalog import Catalog
 from djflow.model.table import Table
 from djflow.storage.registry import open_store
 from djflow.storage.store import Store
+
+T = TypeVar("T")
 
 
 class Database:
@@ -49,6 +51,13 @@ class Database:
     def _transaction(self) -> Iterator[None]:
         with self.session.transaction():
             yield
+
+    def run_in_transaction(
+        self, function: Callable[[], T], *, isolation: str = "read committed", attempts: int = 5
+    ) -> T:
+        """The result of a function called inside a transaction."""
+        with self.session.transaction():
+            return function()
 
     @property
     def in_transaction(self) -> bool:
@@ -91,6 +100,10 @@ class Database:
         wanted = sorted(set(schemas))
         self.ensure_schemas(wanted)
         return introspect(self.session.connection, wanted)
+
+    def whole_catalog(self) -> Catalog:
+        """All tables of the database, declared here or not, as they are now."""
+        return introspect(self.session.connection)
 
     def open_store(self, name: str) -> Store:
         """The object store of a name; "" is the default store.

@@ -91,9 +91,7 @@ class Relation:
     def __sub__(self, condition: Any) -> Self:
         return self.restrict(Not(condition))
 
-    def restrict_by(
-        self, other: Any, *, direction: distant.Direction | None = None, via: Any = None
-    ) -> Self:
+    def restrict_by(self, other: Any, *, direction: distant.Direction | None = None, via: Any = None) -> Self:
         """Rows that foreign keys connect, however far, with a row of `other`: a query over one table.
 
         That table may be an ancestor ("up") or a descendant ("down"); `direction` None takes what there

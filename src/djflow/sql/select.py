@@ -25,6 +25,11 @@ class Select:
     distinct: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Delete(Select):
+    """One DELETE: of the rows that the SELECT of the same clauses would give."""
+
+
 def map_fragments(select: Select, change: Callable[[str], str]) -> Select:
     """The statement with each of its fragments changed.
 
@@ -57,9 +62,7 @@ def print_pretty(select: Select) -> str:
 
 
 def _clauses(select: Select) -> list[str]:
-    # A relation may have no visible attributes; SELECT still needs a column.
-    columns = ", ".join(_column(fragment, name) for fragment, name in select.columns) or 'TRUE AS "_row"'
-    clauses = [f"{_verb(select)} {columns}"]
+    clauses = ["DELETE" if isinstance(select, Delete) else f"{_verb(select)} {_columns(select)}"]
     if select.source:
         clauses.append(f"FROM {select.source}")
     if select.where:
@@ -73,6 +76,11 @@ def _clauses(select: Select) -> list[str]:
     if select.offset:
         clauses.append(f"OFFSET {select.offset}")
     return clauses
+
+
+def _columns(select: Select) -> str:
+    # A relation may have no visible attributes; SELECT still needs a column.
+    return ", ".join(_column(fragment, name) for fragment, name in select.columns) or 'TRUE AS "_row"'
 
 
 def _verb(select: Select) -> str:

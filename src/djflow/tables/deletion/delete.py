@@ -1,0 +1,117 @@
+"""Delete rows with all that depends on them, in one transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from djflow.engine.counting import count_all
+from djflow.errors import IntegrityError
+from djflow.model.names import TableName, Tier
+from djflow.tables.deletion.cascade import Cascade, delete_rows, plan_cascade
+from djflow.tables.deletion.integrity import PartIntegrity, refuse_part
+from djflow.tables.prompt import asks, confirmed
+
+if TYPE_CHECKING:
+    from djflow.tables.declared import Table
+
+# Others may insert what depends on the rows between looking and deleting: then it is all looked at again.
+_ATTEMPTS: Final = 5
+
+
+class _Grown(Exception):  # noqa: N818 - a message from within a transaction, not an error
+    """More rows depend on what is to be deleted than people were shown."""
+
+
+def delete(
+    table: "Table", *, prompt: bool | None, part_integrity: str, archive: str | Path | None = None
+) -> int:
+    """Delete rows of a table with all that depends on them; see `Table.delete`."""
+    policy = PartIntegrity.named(part_integrity)
+    if table.table_model.tier is Tier.PART and policy is PartIntegrity.ENFORCE:
+        refuse_part(table.table_model.name, "delete")
+    table.connection.ensure(table.logical_plan.tables)
+    deletion = _Deletion(table, policy, archive)
+    if not asks(prompt, safe=table.connection.settings.safemode):
+        return deletion.run()
+    while True:
+        shown = preview(table, policy)
+        if not _agreed(shown):
+            return 0
+        try:
+            return deletion.run(at_most=shown)
+        except _Grown:
+            print("Meanwhile, more rows came to depend on these. Nothing was deleted.")  # noqa: T201
+
+
+def delete_quick(table: "Table", *, get_count: bool) -> int | None:
+    """Delete rows of a table alone; see `Table.delete_quick`."""
+    database = table.connection
+    database.ensure(table.logical_plan.tables)
+    count = delete_rows(database.session, table.table_model, table.logical_plan)
+    return count if get_count else None
+
+
+def preview(table: "Table", policy: PartIntegrity) -> dict[TableName, int]:
+    """How many rows of which tables a delete would take, those without any left out. Locks nothing."""
+    session = table.connection.session
+    with session.transaction():
+        counts = count_all(session, _cascade(table, policy).rows)
+    return {name: number for name, number in counts.items() if number}
+
+
+@dataclass(frozen=True, slots=True)
+class _Deletion:
+    """What to delete, and what becomes of it."""
+
+    table: "Table"
+    policy: PartIntegrity
+    archive: str | Path | None
+
+    def run(self, at_most: Mapping[TableName, int] | None = None) -> int:
+        """Delete; how many rows of the table. Raises `_Grown` if there are more rows than `at_most`."""
+        session = self.table.connection.session
+        if session.in_transaction:
+            with session.transaction():
+                return self._attempt(at_most)
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return self._at_one_moment(at_most)
+            except IntegrityError:
+                pass
+        return self._at_one_moment(at_most)
+
+    def _at_one_moment(self, at_most: Mapping[TableName, int] | None) -> int:
+        database = self.table.connection
+        return database.run_in_transaction(lambda: self._attempt(at_most), isolation="repeatable read")
+
+    def _attempt(self, at_most: Mapping[TableName, int] | None) -> int:
+        cascade = _cascade(self.table, self.policy)
+        if self.archive is not None:
+            self._keep(cascade, self.archive)
+        deleted = cascade.delete(self.table.connection.session)
+        if at_most is not None and any(number > at_most.get(name, 0) for name, number in deleted.items()):
+            raise _Grown
+        return deleted[cascade.seed]
+
+    def _keep(self, cascade: Cascade, path: str | Path) -> None:
+        from djflow.tables.archive import write_archive
+
+        write_archive(self.table.connection, cascade.rows, path, catalog=cascade.catalog)
+
+
+def _cascade(table: "Table", policy: PartIntegrity) -> Cascade:
+    database = table.connection
+    catalog = database.whole_catalog()
+    return plan_cascade(database.session, catalog, table.table_model.name, table.logical_plan, policy)
+
+
+def _agreed(counts: Mapping[TableName, int]) -> bool:
+    if not counts:
+        print("Nothing to delete.")  # noqa: T201 - a conversation
+        return False
+    print("About to delete:")  # noqa: T201
+    width = max(len(str(name)) for name in counts)
+    for name, number in counts.items():
+        print(f"  {name!s:<{width}}  {number:>12,} rows")  # noqa: T201
+    return confirmed("Commit deletes?")
