@@ -10,6 +10,7 @@ from typing import Final
 
 from benchmarks import (
     bench_blobs,
+    bench_delete,
     bench_fetch,
     bench_fetch1,
     bench_import,
@@ -32,6 +33,7 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Iterable[Row]]]] = {
     "restrict": bench_restrict.measure,
     "insert": bench_insert.measure,
     "blobs": bench_blobs.measure,
+    "delete": bench_delete.measure,
     "populate": bench_populate.measure,
     "plan": bench_plan.measure,
     "queries": bench_queries.measure,

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import datajoint as dj
 
-from benchmarks import star, tables
+from benchmarks import rig, star, tables
 from benchmarks.timing import per_call, race, seconds
 
 Times = dict[str, float]
@@ -77,6 +77,12 @@ def populate(schema: Any, keys: int) -> Times:
     return {"populate": whole / keys}
 
 
+def delete(schema: Any, doomed: int) -> Times:
+    """Some subjects with all that depends on them."""
+    subject = rig.declared(schema, dj).RigSubject
+    return {"delete": seconds(lambda: (subject & f"subject <= {doomed}").delete(prompt=False))}
+
+
 def blobs(schema: Any) -> Times:
     """All arrays of two tables of blobs."""
     counts, noise = (_manual(schema, name, tables.TRACE) for name in ("Counts", "Noise"))
@@ -106,7 +112,7 @@ def _manual(schema: Any, name: str, definition: str) -> Any:
 
 
 TASKS: Final[Mapping[str, Callable[..., Times]]] = {
-    task.__name__: task for task in (fetch, restrict, fetch1, insert, populate, blobs, query)
+    task.__name__: task for task in (fetch, restrict, fetch1, insert, delete, populate, blobs, query)
 }
 
 
