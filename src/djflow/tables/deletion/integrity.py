@@ -29,11 +29,12 @@ class PartIntegrity(StrEnum):
 
 def refuse_part(name: TableName, verb: str) -> NoReturn:
     """Raise for a part that was to be deleted, or dropped, by itself."""
+    instead = "their master" if verb == "drop" else "from their master"
     advice = "or pass part_integrity='ignore' to leave the master without them"
     if verb == "delete":
         advice += ", or part_integrity='cascade' to delete the master too"
     raise PartIntegrityError(
-        f"{name} holds parts: {verb} from their master {name.master} instead, {advice}.",
+        f"{name} holds parts: {verb} {instead} {name.master} instead, {advice}.",
         part=str(name),
         master=str(name.master),
     )
