@@ -21,6 +21,7 @@ from benchmarks import (
     bench_restrict,
     bench_start,
     bench_stream,
+    bench_validate,
 )
 from benchmarks.report import Row, Verdict, table
 from benchmarks.server import Bench, temporary_bench
@@ -38,6 +39,7 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Iterable[Row]]]] = {
     "plan": bench_plan.measure,
     "queries": bench_queries.measure,
     "stream": bench_stream.measure,
+    "validate": bench_validate.measure,
 }
 
 

@@ -33,17 +33,17 @@ def declared(schema: Any, dj: Any) -> SimpleNamespace:
     """The classes, on either library's schema."""
 
     @schema
-    class RigSubject(dj.Manual):  # type: ignore[misc, name-defined]
+    class RigSubject(dj.Manual):  # type: ignore[misc]
         definition = "subject : int32"
 
     @schema
-    class RigSession(dj.Manual):  # type: ignore[misc, name-defined]
+    class RigSession(dj.Manual):  # type: ignore[misc]
         definition = """
         -> RigSubject
         session : int32
         """
 
-        class Trial(dj.Part):  # type: ignore[misc, name-defined]
+        class Trial(dj.Part):  # type: ignore[misc]
             definition = """
             -> master
             trial : int32
@@ -52,7 +52,7 @@ def declared(schema: Any, dj: Any) -> SimpleNamespace:
             """
 
     @schema
-    class RigComment(dj.Manual):  # type: ignore[misc, name-defined]
+    class RigComment(dj.Manual):  # type: ignore[misc]
         definition = """
         comment_id : int32
         ---
@@ -60,13 +60,13 @@ def declared(schema: Any, dj: Any) -> SimpleNamespace:
         """
 
     @schema
-    class RigRecording(dj.Manual):  # type: ignore[misc, name-defined]
+    class RigRecording(dj.Manual):  # type: ignore[misc]
         definition = """
         -> RigSession
         recording : int32
         """
 
-        class Spike(dj.Part):  # type: ignore[misc, name-defined]
+        class Spike(dj.Part):  # type: ignore[misc]
             definition = """
             -> master
             spike : int32
@@ -75,7 +75,7 @@ def declared(schema: Any, dj: Any) -> SimpleNamespace:
             """
 
     @schema
-    class RigOutcome(dj.Computed):  # type: ignore[misc, name-defined]
+    class RigOutcome(dj.Computed):  # type: ignore[misc]
         definition = """
         -> RigSession.Trial
         ---

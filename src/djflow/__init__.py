@@ -26,6 +26,7 @@ from djflow._version import __version__
 from djflow.errors import DataJointError, DjflowError
 
 if TYPE_CHECKING:
+    from djflow import deploy, migrate
     from djflow.diagram import Diagram
     from djflow.populate.tiers import AutoPopulated, Compute, Computed, Imported, Ingest
     from djflow.relation.conditions import AndList, Not, Top
@@ -33,10 +34,14 @@ if TYPE_CHECKING:
     from djflow.relation.relation import Relation
     from djflow.relation.universal import U
     from djflow.storage.codec import Codec
+    from djflow.tables.archiving import restore
     from djflow.tables.declared import Table
     from djflow.tables.default import config, conn
+    from djflow.tables.free import FreeTable
+    from djflow.tables.instance import Instance
     from djflow.tables.schema import Schema
     from djflow.tables.tiers import Entry, Lookup, Manual, Part
+    from djflow.tables.virtual import VirtualModule, virtual_schema
 
 # Where each public name lives; its module is imported when the name is first used.
 _HOMES: Final = {
@@ -48,7 +53,9 @@ _HOMES: Final = {
     "Diagram": "djflow.diagram",
     "Entry": "djflow.tables.tiers",
     "Frame": "djflow.relation.frames",
+    "FreeTable": "djflow.tables.free",
     "Imported": "djflow.populate.tiers",
+    "Instance": "djflow.tables.instance",
     "Ingest": "djflow.populate.tiers",
     "Lookup": "djflow.tables.tiers",
     "Manual": "djflow.tables.tiers",
@@ -59,8 +66,13 @@ _HOMES: Final = {
     "Table": "djflow.tables.declared",
     "Top": "djflow.relation.conditions",
     "U": "djflow.relation.universal",
+    "VirtualModule": "djflow.tables.virtual",
     "config": "djflow.tables.default",
     "conn": "djflow.tables.default",
+    "deploy": "djflow.deploy",
+    "migrate": "djflow.migrate",
+    "restore": "djflow.tables.archiving",
+    "virtual_schema": "djflow.tables.virtual",
 }
 
 
@@ -70,7 +82,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(
             f"module 'djflow' has no attribute {name!r}{errors.did_you_mean(name, list(_HOMES))}"
         )
-    value = getattr(import_module(home), name)
+    module = import_module(home)
+    value = module if home == f"{__name__}.{name}" else getattr(module, name)
     globals()[name] = value
     return value
 
@@ -90,8 +103,10 @@ __all__ = [
     "DjflowError",
     "Entry",
     "Frame",
+    "FreeTable",
     "Imported",
     "Ingest",
+    "Instance",
     "Lookup",
     "Manual",
     "Not",
@@ -101,8 +116,13 @@ __all__ = [
     "Table",
     "Top",
     "U",
+    "VirtualModule",
     "__version__",
     "config",
     "conn",
+    "deploy",
     "errors",
+    "migrate",
+    "restore",
+    "virtual_schema",
 ]

@@ -9,10 +9,15 @@ DjflowError (= DataJointError)
 │   └── DiskFullError
 ├── ConnectionFailedError        no server could be reached; says what was tried
 ├── LostConnectionError
+│   └── OutcomeUnknownError      ... while something was being committed: look whether it was
 ├── QueryError
 │   ├── QuerySyntaxError         a condition or expression that cannot be understood
 │   ├── AccessError              the role lacks a right
+│   │   └── OwnershipError       rows that belong to colleagues
+│   ├── UnknownRoleError         a database role that does not exist
 │   ├── DuplicateError           a key that exists already
+│   │   └── ConflictError        ... with other values than those given; lists the differences
+│   ├── MissingRowError          a row that must exist and does not
 │   ├── IntegrityError           a parent that does not exist, or a child that still does
 │   ├── UnknownAttributeError
 │   ├── MissingAttributeError
@@ -20,10 +25,17 @@ DjflowError (= DataJointError)
 │   ├── InvalidArgumentError     an argument of the wrong kind
 │   ├── MissingMethodError       an attribute that a query does not have, with what to write instead
 │   ├── AmbiguousPathError       tables connected by foreign keys in ways that give different rows
+│   ├── RetryableError           a transaction that another one was in the way of
+│   │   ├── SerializationError
+│   │   └── DeadlockError
 │   ├── SnapshotGoneError        a view of the database that nobody holds any more
 │   └── DataTypeError            a value that its column cannot hold, with row and column
 ├── SemanticMatchError           namesakes with different lineages
 ├── MissingTableError
+│   ├── MissingSchemaError       a schema that the database does not have
+│   └── UnknownTableError        a name that no table of a schema has
+├── AlterationError              a change of a table's definition that was refused; nothing was changed
+├── ArchiveError                 an archive that cannot be written, or is not what was written
 ├── StorageError                 the object store refused
 │   ├── MissingExternalFile
 │   ├── BucketInaccessible
@@ -34,9 +46,12 @@ DjflowError (= DataJointError)
 ```
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 class DjflowError(Exception):
@@ -179,6 +194,10 @@ class LostConnectionError(DjflowError):
     """The connection to the server broke; an open transaction was rolled back."""
 
 
+class OutcomeUnknownError(LostConnectionError):
+    """The connection broke before the server's word that it committed: it may have, or not."""
+
+
 class QueryError(DjflowError):
     """A query that could not be answered. `sqlstate` is PostgreSQL's code where the server refused."""
 
@@ -227,7 +246,64 @@ class AmbiguousPathError(QueryError):
 
 
 class AccessError(QueryError):
-    """The database role lacks a right that the statement needs."""
+    """The database role lacks a right that the statement needs.
+
+    Attributes, empty where the server does not tell: `role`, `missing` (pairs of right and object, as in
+    `("INSERT", "table lab.subject")`), `remedy` (the statements that its owner can run).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        sqlstate: str | None = "42501",
+        role: str = "",
+        missing: Sequence[tuple[str, str]] = (),
+        remedy: Sequence[str] = (),
+    ) -> None:
+        self.role, self.missing, self.remedy = role, tuple(missing), tuple(remedy)
+        super().__init__(message, sqlstate=sqlstate)
+
+
+class OwnershipError(AccessError):
+    """A protected table's rows belong to colleagues; nothing was changed.
+
+    Attributes: `table`, `owners` (the number of rows by the role that owns them).
+    """
+
+    def __init__(self, table: str, owners: Mapping[str, int], *, sqlstate: str = "DJ001") -> None:
+        self.table, self.owners = table, dict(owners)
+        count = sum(self.owners.values())
+        whose = ", ".join(f"{name} ({rows:,})" for name, rows in sorted(self.owners.items()))
+        super().__init__(
+            f"Rows of {table} belong to others: {whose}; {count:,} in all. Nothing was changed. "
+            "Restrict to your own rows, or ask their owners or the owner of the table.",
+            sqlstate=sqlstate,
+        )
+
+
+class UnknownRoleError(QueryError):
+    """A database role that does not exist. `role` is its name."""
+
+    def __init__(self, role: str, candidates: Sequence[str]) -> None:
+        self.role = role
+        super().__init__(
+            f"The server has no role {role!r}.{did_you_mean(role, candidates)} "
+            "An administrator creates it with CREATE ROLE.",
+            sqlstate="42704",
+        )
+
+
+class RetryableError(QueryError):
+    """A transaction that another one was in the way of: the same again, from its beginning, may succeed."""
+
+
+class SerializationError(RetryableError):
+    """What a transaction reads or writes was changed by another one since it began."""
+
+
+class DeadlockError(RetryableError):
+    """Two transactions waited for each other; the server ended this one."""
 
 
 class DuplicateError(QueryError):
@@ -238,6 +314,25 @@ class DuplicateError(QueryError):
         super().__init__(message, sqlstate="23505")
 
 
+class ConflictError(DuplicateError):
+    """Keys that exist with other values than those given.
+
+    `differences` is a Polars frame of the first thousand: the key, `column`, `existing` and `given` as text.
+    """
+
+    def __init__(self, message: str, *, differences: "pl.DataFrame", table: str = "", key: str = "") -> None:
+        self.differences = differences
+        super().__init__(message, table=table, key=key)
+
+
+class MissingRowError(QueryError):
+    """A row that must exist and does not. `table` and `key` (name to value) say which."""
+
+    def __init__(self, message: str, *, table: str = "", key: Mapping[str, object] | None = None) -> None:
+        self.table, self.key = table, dict(key or {})
+        super().__init__(message)
+
+
 class IntegrityError(QueryError):
     """A foreign key or another constraint is violated. `table`, `constraint` and `key` say which."""
 
@@ -246,6 +341,14 @@ class IntegrityError(QueryError):
     ) -> None:
         self.table, self.constraint, self.key = table, constraint, key
         super().__init__(message, sqlstate=sqlstate)
+
+
+class PartIntegrityError(QueryError):
+    """Parts that would go without their master. `part` and `master` are tables, `masters` counts rows."""
+
+    def __init__(self, message: str, *, part: str, master: str, masters: int | None = None) -> None:
+        self.part, self.master, self.masters = part, master, masters
+        super().__init__(message)
 
 
 class UnknownAttributeError(QueryError):
@@ -364,6 +467,57 @@ class SemanticMatchError(DjflowError):
 
 class MissingTableError(DjflowError):
     """A table that the database does not have."""
+
+
+class MissingSchemaError(MissingTableError):
+    """A schema that the database does not have. Attributes: `schema`, `candidates` (those there are)."""
+
+    def __init__(self, schema: str, candidates: Sequence[str]) -> None:
+        self.schema, self.candidates = schema, tuple(candidates)
+        super().__init__(
+            f"Schema {schema!r} does not exist.{did_you_mean(schema, self.candidates)} "
+            "Declare tables in it, or pass create_schema=True."
+        )
+
+
+class UnknownTableError(MissingTableError, AttributeError):
+    """A name that no table of a schema has; `hasattr` takes it for an absent one.
+
+    Attributes: `table` (as asked for), `schema`, `candidates` (names there are, of classes and tables).
+    """
+
+    def __init__(self, table: str, candidates: Sequence[str], *, schema: str) -> None:
+        self.table, self.schema, self.candidates = table, schema, tuple(candidates)
+        hint = did_you_mean(table, self.candidates)
+        super().__init__(f"Table {table!r} does not exist in schema {schema!r}.{hint}")
+
+
+class AlterationError(DjflowError):
+    """A change of a table's definition that was refused; nothing was changed.
+
+    Attributes: `table`, `problems` (each as text, with the rows concerned), `would_lose` (those of them that
+    `allow_loss=True` permits).
+    """
+
+    def __init__(
+        self, message: str, *, table: str = "", problems: Sequence[str] = (), would_lose: Sequence[str] = ()
+    ) -> None:
+        self.table, self.problems, self.would_lose = table, tuple(problems), tuple(would_lose)
+        super().__init__(
+            "\n".join([message, *(f"  - {each}" for each in (*self.problems, *self.would_lose))])
+        )
+
+
+class ArchiveError(DjflowError):
+    """An archive that cannot be written, or that is damaged or does not fit the database.
+
+    Attributes: `reason`, `archive` (its path), `file` (the file in it that is at fault, or empty).
+    """
+
+    def __init__(self, reason: str, *, archive: str = "", file: str = "") -> None:
+        self.reason, self.archive, self.file = reason, archive, file
+        where = f"{file} of {archive}" if file and archive else file or archive or "the archive"
+        super().__init__(f"{where}: {reason}.")
 
 
 class StorageError(DjflowError):

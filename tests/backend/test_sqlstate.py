@@ -13,6 +13,7 @@ from djflow.errors import (
     AccessError,
     ConnectionFailedError,
     DataTypeError,
+    DeadlockError,
     DiskFullError,
     DjflowError,
     DuplicateError,
@@ -21,6 +22,7 @@ from djflow.errors import (
     MissingAttributeError,
     MissingTableError,
     QueryError,
+    SerializationError,
 )
 
 TABLES = """
@@ -50,8 +52,8 @@ BY_SQLSTATE = {
     "42601": QueryError,
     "22012": QueryError,
     "57014": QueryError,
-    "40001": QueryError,
-    "40P01": QueryError,
+    "40001": SerializationError,
+    "40P01": DeadlockError,
     "55P03": QueryError,
     "53100": DiskFullError,
     "57P01": LostConnectionError,

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
 import djflow as dj
+from djflow.diagram.boxes import picture
+from djflow.diagram.graph import Selection
 from djflow.diagram.text import draw
 from djflow.model.catalog import Catalog
 from djflow.model.names import TableName
@@ -117,7 +119,7 @@ def test_every_table_is_drawn_once_after_its_parents(edges: list[tuple[TableName
     down = [(a, b) for a, b in edges if int(a.table[1:]) < int(b.table[1:])]
     found = sorted({name for edge in down for name in edge})
     tables = [Table(name, "", (), tuple(ForeignKey(a, ()) for a, b in down if b == name)) for name in found]
-    lines = draw(Catalog(tuple(tables)), ["lab"]).splitlines()
+    lines = draw(picture(Catalog(tuple(tables)), Selection(frozenset(found)))).splitlines()
     drawn = [line.lstrip("│├└─ ").partition("  ")[0] for line in lines]
     assert sorted(drawn) == sorted(name.class_path for name in found)
     for line, name in zip(lines, drawn, strict=True):

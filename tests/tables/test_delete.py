@@ -233,7 +233,7 @@ def test_people_see_what_goes_and_may_decline(
 def test_more_rows_than_were_shown_are_not_deleted_unasked(
     lab: dict[str, Any], count: Count, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answers = []
+    answers: list[str] = []
 
     def answer(_question: str) -> str:
         if not answers:

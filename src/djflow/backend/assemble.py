@@ -15,8 +15,9 @@ from djflow.backend.column_types import (
     plain_comment,
 )
 from djflow.model.catalog import Catalog
+from djflow.model.names import TableName
 from djflow.model.table import Attribute, ForeignKey, IndexSpec, Table
-from djflow.model.types import EnumType
+from djflow.model.types import EnumType, StoredType
 from djflow.sql.indexes import implied_index
 
 
@@ -53,12 +54,12 @@ def assemble(rows: CatalogRows) -> Catalog:
 class _Assembly:
     """The rows by table, and the answers found so far."""
 
-    names: Mapping[int, TableRow]
+    names: Mapping[int, TableName]
     columns: Mapping[_Column, ColumnRow]
-    numbers: Mapping[int, Sequence[int]]
     types: Mapping[int, TypeRow]
     primary: Mapping[int, tuple[int, ...]]
     foreign: Mapping[int, Sequence[KeyRow]]
+    parents: Mapping[_Column, Sequence[_Column]]
     indexes: Mapping[int, Sequence[IndexRow]]
     rows: CatalogRows
     known_types: dict[_Column, ColumnType] = field(default_factory=dict)
@@ -66,33 +67,34 @@ class _Assembly:
 
     @classmethod
     def of(cls, rows: CatalogRows) -> "_Assembly":
-        names = {row.oid: row for row in rows.tables}
+        names = {row.oid: row.name for row in rows.tables}
         columns = {(row.table, row.number): row for row in rows.columns if row.table in names}
-        numbers = defaultdict(list)
-        for table, number in columns:
-            numbers[table].append(number)
         foreign = [key for key in rows.keys if key.parent is not None and _is_whole(key, columns)]
         return cls(
             names=names,
             columns=columns,
-            numbers=numbers,
             types={row.oid: row for row in rows.types},
             primary={key.table: key.columns for key in rows.keys if key.parent is None},
             foreign=_by_table(foreign),
+            parents=_parents(foreign),
             indexes=_by_table(rows.indexes),
             rows=rows,
         )
 
     def tables(self) -> tuple[Table, ...]:
-        return tuple(self._table(row) for row in sorted(self.names.values(), key=lambda row: row.name))
+        columns = _by_table(self.columns.values())
+        ordered = sorted(self.rows.tables, key=lambda row: self.names[row.oid])
+        return tuple(self._table(row, columns.get(row.oid, ())) for row in ordered)
 
-    def _table(self, row: TableRow) -> Table:
-        columns = tuple(self._attribute((row.oid, number)) for number in self.numbers.get(row.oid, ()))
+    def _table(self, row: TableRow, columns: Sequence[ColumnRow]) -> Table:
+        attributes = tuple(self._attribute(column) for column in columns)
         foreign_keys = self._foreign_keys(row.oid)
-        return Table(row.name, row.comment, columns, foreign_keys, self._indexes(row.oid, foreign_keys))
+        indexes = self._indexes(row.oid, foreign_keys)
+        return Table(self.names[row.oid], row.comment, attributes, foreign_keys, indexes)
 
-    def _attribute(self, column: _Column) -> Attribute:
-        row, type_ = self.columns[column], self._type(column)
+    def _attribute(self, row: ColumnRow) -> Attribute:
+        column = (row.table, row.number)
+        type_ = self._type(column)
         return Attribute(
             row.name,
             type_.type,
@@ -108,40 +110,38 @@ class _Assembly:
         if column not in self.known_types:
             row = self.columns[column]
             physical = physical_type(row, self.types)
-            comment = plain_comment(row.comment)
-            # Known before the parent is asked, so that references in a circle end.
-            self.known_types[column] = ColumnType(physical, physical, comment)
             declared = declared_type(row.comment, physical)
-            for parent in () if declared else self._parents(column):
-                inherited = self._type(parent)
-                if fits(inherited.stored, physical):
-                    stored = physical if isinstance(physical, EnumType) else inherited.stored
-                    declared = ColumnType(inherited.type, stored, comment)
-                    break
-            self.known_types[column] = declared or self.known_types[column]
+            if declared is None:
+                comment = plain_comment(row.comment)
+                # Known before the parent is asked, so that references in a circle end.
+                self.known_types[column] = ColumnType(physical, physical, comment)
+                declared = self._inherited(column, physical, comment)
+            self.known_types[column] = declared
         return self.known_types[column]
+
+    def _inherited(self, column: _Column, physical: StoredType, comment: str) -> ColumnType:
+        """The type of a column whose comment declares none: that of what it refers to, where it fits."""
+        for parent in self.parents.get(column, ()):
+            inherited = self._type(parent)
+            if fits(inherited.stored, physical):
+                stored = physical if isinstance(physical, EnumType) else inherited.stored
+                return ColumnType(inherited.type, stored, comment)
+        return ColumnType(physical, physical, comment)
 
     def _lineage(self, column: _Column) -> str | None:
         if column not in self.known_lineages:
-            table, row = self.names[column[0]].name, self.columns[column]
-            recorded = self.rows.lineage.get(table)
-            own = f"{table}.{row.name}" if row.number in self.primary.get(row.table, ()) else None
-            self.known_lineages[column] = own
+            table, number = column
+            name = self.columns[column].name
+            recorded = self.rows.lineage.get(self.names[table])
             if recorded is not None:
-                self.known_lineages[column] = recorded.get(row.name)
-            elif parents := self._parents(column):
-                self.known_lineages[column] = self._lineage(parents[0])
+                self.known_lineages[column] = recorded.get(name)
+            else:
+                in_key = number in self.primary.get(table, ())
+                # Known before the parent is asked, so that references in a circle end.
+                self.known_lineages[column] = f"{self.names[table]}.{name}" if in_key else None
+                if parents := self.parents.get(column):
+                    self.known_lineages[column] = self._lineage(parents[0])
         return self.known_lineages[column]
-
-    def _parents(self, column: _Column) -> list[_Column]:
-        """The columns that a column refers to directly."""
-        table, number = column
-        return [
-            (key.parent, parent_number)
-            for key in self.foreign.get(table, ())
-            for own, parent_number in zip(key.columns, key.parent_columns, strict=True)
-            if own == number and key.parent is not None
-        ]
 
     def _foreign_keys(self, table: int) -> tuple[ForeignKey, ...]:
         keys = self.foreign.get(table, ())
@@ -159,7 +159,7 @@ class _Assembly:
         )
         unique = {frozenset(index.columns) for index in self.indexes.get(key.table, ()) if index.is_unique}
         return ForeignKey(
-            self.names[parent].name,
+            self.names[parent],
             tuple((self.columns[key.table, own].name, self.columns[parent, its].name) for own, its in pairs),
             in_key=in_key,
             nullable=any(not self.columns[key.table, own].is_required for own in key.columns),
@@ -188,6 +188,16 @@ def _by_table(rows: Iterable[_Row]) -> Mapping[int, list[_Row]]:
     for row in rows:
         grouped[row.table].append(row)
     return grouped
+
+
+def _parents(keys: Iterable[KeyRow]) -> Mapping[_Column, list[_Column]]:
+    """The columns that a column refers to directly, where there are any."""
+    found: dict[_Column, list[_Column]] = defaultdict(list)
+    for key in keys:
+        for own, its in zip(key.columns, key.parent_columns, strict=True):
+            if key.parent is not None:
+                found[key.table, own].append((key.parent, its))
+    return found
 
 
 def _is_whole(key: KeyRow, columns: Mapping[_Column, ColumnRow]) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from djflow.backend.catalog_rows import ColumnRow, TypeRow
@@ -23,6 +24,7 @@ _NOW: Final = re.compile(
 _STRING: Final = re.compile(rf"\(?(?P<escape>E?)'(?P<text>(?:[^']|'')*)'{_CAST}\)?{_CAST}", re.DOTALL)
 _BARE: Final = re.compile(rf"\(*(?P<text>-?[0-9.]+(?:e[+-]?\d+)?|true|false)\)*{_CAST}", re.IGNORECASE)
 _SERIAL: Final = {"smallint": "smallserial", "integer": "serial", "bigint": "bigserial"}
+_REMEMBERED: Final = 4096  # a database has many columns of few types
 _CODEC_STORAGE: Final = {"bytea": CoreType("bytes"), "jsonb": CoreType("json")}
 
 
@@ -58,14 +60,11 @@ def declared_type(comment: str, physical: StoredType) -> ColumnType | None:
     >>> declared_type(":int16:", NativeType("bigint"))
     """
     marked = _MARKED.fullmatch(comment)
-    if marked is None:
+    declared = None if marked is None else _parsed(marked["type"])
+    stored = None if declared is None else _stored(declared, physical)
+    if marked is None or declared is None or stored is None:
         return None
-    try:
-        declared = parse_type(marked["type"])
-    except DefinitionError:
-        return None
-    stored = _stored(declared, physical)
-    return None if stored is None else ColumnType(declared, stored, plain_comment(comment))
+    return ColumnType(declared, stored, _on_one_line(marked["comment"]))
 
 
 def plain_comment(comment: str) -> str:
@@ -75,8 +74,7 @@ def plain_comment(comment: str) -> str:
     ('widened by hand', 'a: b')
     """
     marked = _MARKED.fullmatch(comment)
-    text = marked["comment"] if marked else comment.lstrip(": ")
-    return re.sub(r"\s*[\r\n]+\s*", " ", text)
+    return _on_one_line(marked["comment"] if marked else comment.lstrip(": "))
 
 
 def fits(stored: StoredType, physical: StoredType) -> bool:
@@ -98,18 +96,21 @@ def default_of(column: ColumnRow, type_: DataType) -> Default | None:
     >>> default_of(column, EnumType(("M", "F", "U")))
     Literal(text='U')
     """
-    text = column.default
-    if text is None or _NULL.fullmatch(text):
-        return None if column.is_required else Null()
+    stated = None if column.default is None else _stated_default(column.default, type_)
+    return stated or (None if column.is_required else Null())
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _stated_default(text: str, type_: DataType) -> Default | None:
+    if _NULL.fullmatch(text):
+        return None
     if _NOW.fullmatch(text):
         return CurrentTimestamp()
     constant = _constant(text)
-    if constant is None:
-        return None if column.is_required else Null()
     try:
-        return canonical_default(type_, constant)
+        return None if constant is None else canonical_default(type_, constant)
     except DefinitionError:
-        return Literal(constant)
+        return Literal(constant or "")
 
 
 def _constant(text: str) -> str | None:
@@ -118,6 +119,18 @@ def _constant(text: str) -> str | None:
         return plain.replace("\\\\", "\\") if quoted["escape"] else plain
     bare = _BARE.fullmatch(text)
     return bare["text"] if bare else None
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _parsed(mark: str) -> DataType | None:
+    try:
+        return parse_type(mark)
+    except DefinitionError:
+        return None
+
+
+def _on_one_line(text: str) -> str:
+    return re.sub(r"\s*[\r\n]+\s*", " ", text) if "\n" in text or "\r" in text else text
 
 
 def _stored(declared: DataType, physical: StoredType) -> StoredType | None:

@@ -1,18 +1,15 @@
 """Reads the tables of a database: a fixed number of queries, whatever their number."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from djflow.backend.assemble import assemble
+from djflow.backend.catalog_query import one_view, query
 from djflow.backend.catalog_rows import CatalogRows, ColumnRow, IndexRow, KeyRow, TableRow, TypeRow
-from djflow.backend.sqlstate import translate
+from djflow.backend.recorded_lineage import recorded_lineage
 from djflow.model.catalog import Catalog
-from djflow.model.names import TableName
 from djflow.model.types import EnumType
-from djflow.sql.identifiers import literal, qualified
-from djflow.sql.lineage import LINEAGE_TABLE
 
 if TYPE_CHECKING:
     import psycopg
@@ -39,10 +36,11 @@ WHERE left(c.relname, 1) <> '~' AND NOT c.relispartition
 """
 _COLUMNS: Final = """
 SELECT a.attrelid, a.attnum::int, a.attname, a.attnotnull, a.atttypid, format_type(a.atttypid, a.atttypmod),
-  CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END,
-  coalesce(col_description(a.attrelid, a.attnum), '')
+  CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END, coalesce(t.description, '')
 FROM pg_catalog.pg_attribute a
 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+LEFT JOIN pg_catalog.pg_description t
+  ON t.classoid = 'pg_catalog.pg_class'::regclass AND t.objoid = a.attrelid AND t.objsubid = a.attnum
 WHERE a.attrelid = ANY (%(tables)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum
 """
@@ -73,24 +71,19 @@ WHERE k.conrelid = ANY (%(tables)s::oid[]) AND k.contype IN ('p', 'f') AND k.con
 ORDER BY k.oid
 """
 # Partial indexes and those of other kinds than btree are nothing that a definition can say.
+# The texts of expressions are slow to ask for.
 _INDEXES: Final = """
-SELECT i.indrelid, i.indisunique,
-  ARRAY(SELECT i.indkey[n - 1]::int FROM generate_series(1, i.indnkeyatts::int) n ORDER BY n),
-  ARRAY(SELECT coalesce(pg_get_indexdef(i.indexrelid, n, true), '')
-        FROM generate_series(1, i.indnkeyatts::int) n ORDER BY n)
+SELECT i.indrelid, i.indisunique, (i.indkey::int2[])[0:i.indnkeyatts - 1]::int[],
+  CASE WHEN i.indexprs IS NULL THEN array_fill(''::text, ARRAY[i.indnkeyatts::int])
+       ELSE ARRAY(SELECT coalesce(pg_get_indexdef(i.indexrelid, n, true), '')
+                  FROM generate_series(1, i.indnkeyatts::int) n ORDER BY n)
+  END
 FROM pg_catalog.pg_index i
 JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
 JOIN pg_catalog.pg_am m ON m.oid = c.relam
 WHERE i.indrelid = ANY (%(tables)s::oid[])
   AND NOT i.indisprimary AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND m.amname = 'btree'
 ORDER BY i.indexrelid
-"""
-_WITH_LINEAGE: Final = """
-SELECT n.nspname
-FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relname = %(lineage)s AND n.nspname = ANY (%(schemas)s::text[])
-  AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
-ORDER BY n.nspname
 """
 _ENUMS: Final = """
 SELECT n.nspname, t.typname, array_agg(e.enumlabel::text ORDER BY e.enumsortorder)
@@ -116,30 +109,30 @@ def introspect(connection: "psycopg.Connection[Any]", schemas: Sequence[str] | N
 
     Raises `LostConnectionError`, or another of the typed errors.
     """
-    with _snapshot(connection):
+    with one_view(connection):
         tables = tuple(
             TableRow(*row)
-            for row in _rows(connection, _TABLES, schemas=None if schemas is None else list(schemas))
+            for row in query(connection, _TABLES, schemas=None if schemas is None else list(schemas))
         )
         oids = [table.oid for table in tables]
         rows = CatalogRows(
             tables=tables,
-            columns=tuple(ColumnRow(*row) for row in _rows(connection, _COLUMNS, tables=oids)),
+            columns=tuple(ColumnRow(*row) for row in query(connection, _COLUMNS, tables=oids)),
             types=tuple(
                 TypeRow(oid, None if labels is None else tuple(labels), *rest)
-                for oid, labels, *rest in _rows(connection, _TYPES, tables=oids)
+                for oid, labels, *rest in query(connection, _TYPES, tables=oids)
             ),
             keys=tuple(
                 KeyRow(table, tuple(columns), parent, tuple(parent_columns), is_enforced)
-                for table, columns, parent, parent_columns, is_enforced in _rows(
+                for table, columns, parent, parent_columns, is_enforced in query(
                     connection, _KEYS, tables=oids
                 )
             ),
             indexes=tuple(
                 IndexRow(table, is_unique, tuple(columns), tuple(texts))
-                for table, is_unique, columns, texts in _rows(connection, _INDEXES, tables=oids)
+                for table, is_unique, columns, texts in query(connection, _INDEXES, tables=oids)
             ),
-            lineage=_lineage(connection, sorted({table.schema for table in tables})),
+            lineage=recorded_lineage(connection, sorted({table.schema for table in tables})),
         )
     return assemble(rows)
 
@@ -149,61 +142,11 @@ def enums_of(
 ) -> Mapping[str, Mapping[str, EnumType]]:
     """The enum types of some schemas, `schema -> type name -> labels`, as `plan_enums` wants them."""
     found: dict[str, dict[str, EnumType]] = defaultdict(dict)
-    for schema, name, labels in _rows(connection, _ENUMS, schemas=list(schemas)):
+    for schema, name, labels in query(connection, _ENUMS, schemas=list(schemas)):
         found[schema][name] = EnumType(tuple(labels))
     return found
 
 
 def relation_names(connection: "psycopg.Connection[Any]", schema: str) -> frozenset[str]:
     """The names of all tables, indexes, views and sequences of a schema, hidden ones included."""
-    return frozenset(name for (name,) in _rows(connection, _RELATIONS, schema=schema))
-
-
-def _lineage(
-    connection: "psycopg.Connection[Any]", schemas: Sequence[str]
-) -> Mapping[TableName, Mapping[str, str]]:
-    recorded = [
-        schema for (schema,) in _rows(connection, _WITH_LINEAGE, schemas=list(schemas), lineage=LINEAGE_TABLE)
-    ]
-    found: dict[TableName, dict[str, str]] = defaultdict(dict)
-    if recorded:
-        for schema, table, attribute, lineage in _rows(connection, _all_lineages(recorded)):
-            found[TableName(schema, table)][attribute] = lineage
-    return found
-
-
-def _all_lineages(schemas: Sequence[str]) -> str:
-    return "\nUNION ALL\n".join(
-        f"SELECT {literal(schema)}::text, table_name, attribute_name, lineage"
-        f" FROM {qualified(TableName(schema, LINEAGE_TABLE))}"
-        for schema in schemas
-    )
-
-
-@contextmanager
-def _snapshot(connection: "psycopg.Connection[Any]") -> Iterator[None]:
-    """One view of the database for all queries, and typed errors."""
-    import psycopg
-    from psycopg.pq import TransactionStatus
-
-    try:
-        if connection.info.transaction_status != TransactionStatus.IDLE:
-            yield
-            return
-        with connection.transaction():
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            yield
-    except psycopg.Error as error:
-        raise translate(error) from error
-
-
-def _rows(connection: "psycopg.Connection[Any]", sql: str, **parameters: object) -> list[tuple[Any, ...]]:
-    import psycopg
-    from psycopg.rows import tuple_row
-
-    try:
-        with psycopg.Cursor(connection, row_factory=tuple_row) as cursor:
-            # Without parameters psycopg leaves a "%" in a schema's name alone.
-            return cursor.execute(sql, parameters or None).fetchall()
-    except psycopg.Error as error:
-        raise translate(error) from error
+    return frozenset(name for (name,) in query(connection, _RELATIONS, schema=schema))

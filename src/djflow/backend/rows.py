@@ -1,6 +1,7 @@
 """Small reads over psycopg, which answers a query of a few rows several times sooner than ADBC."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     import psycopg
 
 _CHUNK: Final = 16_384
+_NUMBERED: Final = re.compile(r"\$\d")
 
 
 def run(connection: "psycopg.Connection[Any]", sql: str, parameters: Parameters) -> "psycopg.RawCursor[Any]":
@@ -21,6 +23,68 @@ def run(connection: "psycopg.Connection[Any]", sql: str, parameters: Parameters)
     cursor = psycopg.RawCursor(connection)
     try:
         return cursor.execute(sql, [_python(parameter.value) for parameter in parameters], binary=True)
+    except psycopg.Error as error:
+        raise translate(error) from error
+
+
+def control(
+    connection: "psycopg.Connection[Any]", sql: str, parameters: Sequence[Any]
+) -> list[tuple[Any, ...]]:
+    """Execute a statement with Python values for `$1`, `$2`, ...; its rows, if it gives any."""
+    import psycopg
+
+    try:
+        cursor = psycopg.RawCursor(connection).execute(sql, parameters)
+        return cursor.fetchall() if cursor.description else []
+    except psycopg.Error as error:
+        raise translate(error) from error
+
+
+class Rows(list[tuple[Any, ...]]):
+    """The rows of a statement of one's own: a list, that can also be read as a cursor is.
+
+    >>> rows = Rows([(1,), (2,)])
+    >>> rows.fetchone(), rows.fetchall(), rows.fetchone()
+    ((1,), [(2,)], None)
+    """
+
+    _place = 0
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        """The next row; None behind the last."""
+        found = self[self._place : self._place + 1]
+        self._place += len(found)
+        return found[0] if found else None
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """The rows that are left."""
+        found = self[self._place :]
+        self._place = len(self)
+        return found
+
+
+def own(connection: "psycopg.Connection[Any]", sql: str, parameters: Sequence[Any]) -> Rows:
+    """Execute a user's statement, with `$1`, `$2`, ... or `%s` for its parameters; its rows, if any."""
+    import psycopg
+
+    try:
+        if parameters and not _NUMBERED.search(sql):
+            cursor: psycopg.Cursor[Any] = psycopg.Cursor(connection).execute(sql.encode(), parameters)
+            return Rows(cursor.fetchall() if cursor.description else ())
+    except psycopg.Error as error:
+        raise translate(error) from error
+    return Rows(control(connection, sql, parameters))
+
+
+def copy_in(connection: "psycopg.Connection[Any]", statement: str, payload: Iterable[bytes]) -> int:
+    """Send a payload to `COPY ... FROM STDIN`; the number of rows written."""
+    import psycopg
+
+    from djflow.backend.wire import copy_rows
+
+    try:
+        with connection.cursor() as cursor:
+            return copy_rows(cursor, statement, payload)
     except psycopg.Error as error:
         raise translate(error) from error
 

@@ -1,30 +1,28 @@
 """A session: settings, and the connections to the server that they name.
 
-psycopg owns transactions, control and writes; ADBC does bulk reads. Both open when first
-needed. Connections belong to a thread and to a process: a forked child opens its own.
+psycopg owns transactions, all that happens inside them, control and writes; ADBC does bulk reads outside.
+Both open when first needed. Connections belong to a thread and to a process: a forked child opens its own.
 """
 
-import atexit
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
-from weakref import WeakSet
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pyarrow as pa
 
 from djflow.backend import rows
+from djflow.backend.connections import Connections
 from djflow.backend.sqlstate import translate
 from djflow.backend.statement import Parameters, ShippedStatement
+from djflow.backend.transaction import Action, Isolation, Transaction
 from djflow.configuration import Settings
-from djflow.errors import ConnectionFailedError, LostConnectionError
+from djflow.errors import LostConnectionError, OutcomeUnknownError
 
 if TYPE_CHECKING:
     import psycopg
 
     from djflow.backend.adbc import AdbcPool
-    from djflow.backend.embedded import EmbeddedServer
     from djflow.backend.settings import SettledStatement
     from djflow.backend.snapshot import Snapshot
 
@@ -32,16 +30,9 @@ T = TypeVar("T")
 STREAM_BYTES: Final = 1 << 20
 # Arrays of integers are as fast as a table up to about 700,000, of text to 100,000, in two columns to 50,000.
 INLINE_VALUES: Final = 200_000
-_open_sessions: Final["WeakSet[Session]"] = WeakSet()
 
 
-@atexit.register
-def _close_sessions() -> None:
-    for session in list(_open_sessions):
-        session.close()
-
-
-class Session:
+class Session(Connections):
     """The way to one database. Safe to use from several threads; each has its own transaction.
 
     Everything opens lazily: making a session costs nothing. `inline_values` is how many values of
@@ -49,36 +40,14 @@ class Session:
     """
 
     def __init__(self, settings: Settings, inline_values: int = INLINE_VALUES) -> None:
-        self.settings, self.inline_values = settings, inline_values
-        self._abandoned: list[object] = []
-        self._reset()
-        _open_sessions.add(self)
-
-    def _reset(self) -> None:
-        self._process = os.getpid()
-        self._lock = threading.RLock()
-        self._thread = threading.local()
-        self._every: list[tuple[threading.Thread, psycopg.Connection[Any]]] = []
-        self._pool: AdbcPool | None = None
-        self._embedded: EmbeddedServer | None = None
+        super().__init__(settings)
+        self.inline_values = inline_values
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Session, (self.settings, self.inline_values)
 
     def __repr__(self) -> str:
         return f"Session({self._server})"
-
-    @property
-    def is_remote(self) -> bool:
-        """Whether the settings name a server; otherwise the embedded one is used."""
-        return self.settings.database.is_configured
-
-    @property
-    def _server(self) -> str:
-        """Who, where and which database, without a password."""
-        if self.is_remote:
-            return self.settings.database.describe()
-        return f"the embedded server of {self.settings.home}"
 
     def snapshot(self) -> "Snapshot":
         """The database as it is now, for readers on other connections, until it is closed."""
@@ -88,60 +57,17 @@ class Session:
         self._keep(connection, threading.main_thread())  # no thread's end closes it
         return Snapshot(connection)
 
-    def conninfo(self) -> str:
-        """The libpq connection string, password included: never show it.
-
-        Starts the embedded server where no other is configured.
-        """
-        self._after_fork()
-        if self.is_remote:
-            return self.settings.database.conninfo().reveal()
-        with self._lock:
-            if self._embedded is None:
-                from djflow.backend.embedded import EmbeddedServer
-
-                self._embedded = EmbeddedServer(self.settings.home)
-            return self._embedded.acquire()
-
     @property
     def connection(self) -> "psycopg.Connection[Any]":
-        """The psycopg connection of the calling thread, in autocommit mode outside `transaction()`."""
-        self._after_fork()
-        connection: psycopg.Connection[Any] | None = getattr(self._thread, "connection", None)
-        if connection is None or _has_ended(connection):
-            if connection is not None and self.in_transaction:
-                raise LostConnectionError("The connection broke inside a transaction; it was rolled back.")
-            connection = self._connect()
-            self._thread.connection = connection
-        return connection
+        """The psycopg connection of the calling thread, in autocommit mode outside `transaction()`.
 
-    def _connect(self) -> "psycopg.Connection[Any]":
-        connection = self._open()
-        self._keep(connection, threading.current_thread())
-        return connection
-
-    def _open(self) -> "psycopg.Connection[Any]":
-        import psycopg
-
-        try:
-            return psycopg.connect(self.conninfo(), autocommit=True, application_name="djflow")
-        except psycopg.Error as error:
-            raise translate(error, server=self._server) from None  # it can quote the password
-
-    def _keep(self, connection: "psycopg.Connection[Any]", owner: threading.Thread) -> None:
-        """Remember a connection, and close those of threads that have ended."""
-        with self._lock:
-            for thread, known in self._every:
-                if not thread.is_alive():
-                    known.close()
-            self._every = [(thread, known) for thread, known in self._every if not known.closed]
-            self._every.append((owner, connection))
-
-    def _after_fork(self) -> None:
-        if self._process != os.getpid():
-            # The parent still uses these sockets: they are forgotten, not closed.
-            self._abandoned.append((self._thread, self._every, self._pool, self._embedded))
-            self._reset()
+        Raises `LostConnectionError` where it broke inside a transaction; elsewhere it is opened again.
+        """
+        if not self.in_transaction:
+            return self._own()
+        transaction = self._thread.innermost
+        transaction.make_ready()
+        return transaction.connection
 
     # transactions
 
@@ -149,48 +75,99 @@ class Session:
     def in_transaction(self) -> bool:
         """Whether this thread is inside `transaction()`."""
         self._after_fork()
-        return getattr(self._thread, "depth", 0) > 0
+        return self._thread.transaction is not None
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All statements inside commit together, or not at all; nested blocks are savepoints."""
+    def transaction(self, isolation: Isolation | None = None) -> Iterator[None]:
+        """All statements inside commit together, or not at all; nested blocks are savepoints.
+
+        `isolation` is that of the outermost block, by default the server's: "read committed" unless it was
+        configured otherwise. A block inside another one keeps the isolation that it finds.
+        A statement that fails leaves the transaction as it was before; who catches its error can go on.
+        Raises `SerializationError` or `DeadlockError` where another transaction was in the way,
+        `LostConnectionError` where the connection broke, `OutcomeUnknownError` where it did so at the commit.
+        """
         import psycopg
 
-        connection = self.connection
-        outer: list[Callable[[], object]] = self._thread.undo if self.in_transaction else []
-        undo: list[Callable[[], object]] = []
-        self._thread.undo = undo
-        self._thread.depth = getattr(self._thread, "depth", 0) + 1
+        transaction = self.begin(isolation)
         try:
-            with connection.transaction():
-                yield
+            yield
         except BaseException as error:
-            for action in reversed(undo):
-                action()
+            self.roll_back(transaction)
             if isinstance(error, psycopg.Error):
                 raise translate(error) from error
             raise
         else:
-            outer.extend(undo)
-        finally:
-            self._thread.depth -= 1
-            self._thread.undo = outer
+            self.commit(transaction)
 
-    def after_rollback(self, action: Callable[[], object]) -> None:
-        """Have `action` called if the current transaction, or one around it, rolls back."""
+    def begin(self, isolation: Isolation | None = None) -> Transaction:
+        """Begin a block as `transaction()` does; `commit` or `roll_back` must follow."""
+        if self.in_transaction:
+            transaction = self._thread.innermost
+            transaction.enter()
+            return transaction
+        try:
+            transaction = Transaction(self.connection, isolation)
+        except LostConnectionError:
+            if not self.settings.database.reconnect:
+                raise
+            self._forget_connection()
+            transaction = Transaction(self.connection, isolation)
+        self._thread.transaction = transaction
+        return transaction
+
+    def commit(self, transaction: Transaction | None = None) -> None:
+        """End the innermost block and keep what it did, once the blocks around it have ended likewise."""
+        transaction = transaction or self._thread.innermost
+        try:
+            transaction.commit()
+        finally:
+            self._settle(transaction)
+
+    def roll_back(self, transaction: Transaction | None = None) -> None:
+        """End the innermost block and undo what it did."""
+        transaction = transaction or self._thread.innermost
+        try:
+            transaction.roll_back()
+        finally:
+            self._settle(transaction)
+
+    def _settle(self, transaction: Transaction) -> None:
+        if not transaction.is_open and self._thread.transaction is transaction:
+            self._thread.transaction = None
+        for action in transaction.due():
+            action()
+
+    def pinned(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The same batches; where there is a transaction now, they can only be read inside it."""
+        return self._thread.innermost.pinned(batches) if self.in_transaction else batches
+
+    def after_rollback(self, action: Action) -> None:
+        """Have `action` called if the current transaction, or one around it, rolls back.
+
+        Raises `QueryError` outside of a transaction.
+        """
         self._thread.undo.append(action)
+
+    def after_commit(self, action: Action) -> None:
+        """Have `action` called when the outermost transaction has committed; now, where there is none.
+
+        It is not called if the current block, or one around it, rolls back.
+        """
+        if self.in_transaction:
+            self._thread.innermost.done.append(action)
+        else:
+            action()
 
     # statements
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run a control statement with `$1`, `$2`, ... and return its rows, if any."""
-        import psycopg
+        return self._writing(lambda connection: rows.control(connection, sql, parameters))
 
-        try:
-            cursor = psycopg.RawCursor(self.connection).execute(sql, parameters)
-            return cursor.fetchall() if cursor.description else []
-        except psycopg.Error as error:
-            raise translate(error) from error
+    def execute_own(self, sql: str, parameters: Sequence[Any] = ()) -> rows.Rows:
+        """Run a user's statement, with `$1`, `$2`, ... or `%s` for the parameters, and return its rows."""
+        return self._writing(lambda connection: rows.own(connection, sql, parameters))
 
     # Each statement may come with `shipped`, the same one with its large frames in temporary tables.
 
@@ -198,32 +175,15 @@ class Session:
         self, sql: str, parameters: Parameters, shipped: ShippedStatement | None = None
     ) -> list[tuple[Any, ...]]:
         """The rows of a small query; retried once on a fresh connection if the old one broke."""
-        return self._retried(lambda: self._run(sql, parameters, shipped).fetchall())
+        return self._reading(lambda connection: _run(connection, sql, parameters, shipped).fetchall())
 
     def write(self, sql: str, parameters: Parameters, shipped: ShippedStatement | None = None) -> int:
         """Run a statement that writes; the number of rows affected."""
-        return self._run(sql, parameters, shipped).rowcount
-
-    def _run(
-        self, sql: str, parameters: Parameters, shipped: ShippedStatement | None
-    ) -> "psycopg.RawCursor[Any]":
-        if shipped is None:
-            return rows.run(self.connection, sql, parameters)
-        from djflow.backend.temporary import run_shipped
-
-        return run_shipped(self.connection, sql, parameters, shipped)
+        return self._writing(lambda connection: _run(connection, sql, parameters, shipped).rowcount)
 
     def copy(self, statement: str, payload: Iterable[bytes]) -> int:
         """Send rows in binary form to `COPY ... FROM STDIN`; the number of rows written."""
-        import psycopg
-
-        from djflow.backend.wire import copy_rows
-
-        try:
-            with self.connection.cursor() as cursor:
-                return copy_rows(cursor, statement, payload)
-        except psycopg.Error as error:
-            raise translate(error) from error
+        return self._writing(lambda connection: rows.copy_in(connection, statement, payload))
 
     def read_small(
         self,
@@ -232,9 +192,26 @@ class Session:
         schema: pa.Schema,
         shipped: ShippedStatement | None = None,
     ) -> Iterator[pa.RecordBatch]:
-        """The batches of a query of few rows, or of one inside a transaction."""
-        cursor = self._retried(lambda: self._run(sql, parameters, shipped))
+        """The batches of a query of few rows, inside a transaction or outside."""
+        cursor = self._reading(lambda connection: _run(connection, sql, parameters, shipped))
         return rows.batches(cursor, schema)
+
+    def read_inside(
+        self,
+        statement: "SettledStatement",
+        schema: pa.Schema,
+        shipped: "SettledStatement | None" = None,
+        *,
+        batch_bytes: int | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """The batches of a query as the transaction of this thread sees it, in bounded memory.
+
+        `schema` has the types in which the values travel. Other statements may run before the last batch is
+        taken. Raises `QueryError` where there is no transaction, or it ends before the first batch is taken.
+        """
+        from djflow.backend import copy_out
+
+        return copy_out.read(self._thread.innermost, statement, shipped, schema, batch_bytes)
 
     def read_bulk(
         self,
@@ -279,73 +256,41 @@ class Session:
         )
 
     def _begun(self, stream: "Callable[[AdbcPool], Iterator[pa.RecordBatch]]") -> Iterator[pa.RecordBatch]:
-        """The batches of a stream, which is retried where its connection had ended before."""
-        batches = stream(self._adbc())
-        try:
-            first = next(batches)
-        except (LostConnectionError, ConnectionFailedError) as error:
-            # The server may have restarted since; the embedded one is started by whoever needs it.
-            if not self.settings.database.reconnect or (
-                self.is_remote and isinstance(error, ConnectionFailedError)
-            ):
-                raise
-            self._drop_pool()
-            batches = stream(self._adbc())
-            first = next(batches)
-        yield first
-        yield from batches
-
-    def _adbc(self) -> "AdbcPool":
         self._after_fork()
-        with self._lock:
-            if self._pool is None:
-                from djflow.backend.adbc import AdbcPool
+        return self._bulk.begun(stream, reconnect=self.settings.database.reconnect)
 
-                self._pool = AdbcPool(self.conninfo(), self._server)
-            return self._pool
-
-    def _drop_pool(self) -> None:
-        with self._lock:
-            pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.close()
-
-    def _retried(self, action: Callable[[], T]) -> T:
+    def _reading(self, action: "Callable[[psycopg.Connection[Any]], T]") -> T:
+        if self.in_transaction:
+            with self._thread.innermost.reading() as connection:
+                return action(connection)
         try:
-            return action()
+            return action(self.connection)
         except LostConnectionError:
-            if self.in_transaction or not self.settings.database.reconnect:
+            if not self.settings.database.reconnect:
                 raise
-            self._thread.connection.close()
-            return action()
+            self._forget_connection()
+            return action(self.connection)
 
-    def close(self) -> None:
-        """Close every connection of this process; the next use opens new ones."""
-        self._after_fork()
-        with self._lock:
-            if self._pool is not None:
-                self._pool.close()
-            for _, connection in self._every:
-                connection.close()
-            if self._embedded is not None:
-                self._embedded.release()
-            self._reset()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.close()
-
-
-def _has_ended(connection: "psycopg.Connection[Any]") -> bool:
-    """Whether a connection is closed, by this side or, while it was idle, by the server."""
-    import psycopg
-
-    if connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
+    def _writing(self, action: "Callable[[psycopg.Connection[Any]], T]") -> T:
+        if self.in_transaction:
+            with self._thread.innermost.writing() as connection:
+                return action(connection)
+        connection = self.connection
         try:
-            for _ in range(2):  # the server's farewell, then the end behind it; neither is waited for
-                connection.pgconn.consume_input()
-        except psycopg.OperationalError:
-            connection.close()
-    return connection.closed
+            return action(connection)
+        except LostConnectionError as error:
+            # Not run again: the server may have carried it out.
+            raise OutcomeUnknownError(
+                "The connection broke while the server ran a statement, which it may have carried out. "
+                "Look before you run it again."
+            ) from error
+
+
+def _run(
+    connection: "psycopg.Connection[Any]", sql: str, parameters: Parameters, shipped: ShippedStatement | None
+) -> "psycopg.RawCursor[Any]":
+    if shipped is None:
+        return rows.run(connection, sql, parameters)
+    from djflow.backend.temporary import run_shipped
+
+    return run_shipped(connection, sql, parameters, shipped)

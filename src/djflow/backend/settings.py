@@ -1,12 +1,13 @@
-"""Values that a statement reads as settings, on an ADBC connection in autocommit mode.
+"""Values that a statement reads as settings.
 
-They are bound as parameters of a statement ahead of it.
+They are bound as parameters of a statement ahead of it: on an ADBC connection in autocommit mode, or on one
+of psycopg in a transaction.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from secrets import token_hex
-from typing import Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +15,9 @@ import pyarrow.compute as pc
 from djflow.backend.report import report_of
 from djflow.backend.statement import BoundValue, TemporaryRows
 from djflow.sql.identifiers import literal
+
+if TYPE_CHECKING:
+    import psycopg
 
 _OWN: Final = "pg_temp.djflow_setting"
 _MARK: Final = "djflow.statement"
@@ -123,6 +127,64 @@ def assign(
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT {', '.join([marking, *assignments])}", row)
             cursor.fetchall()  # the driver runs it no sooner
+
+
+def reader_over(connection: "psycopg.Connection[Any]") -> Reader:
+    """A reader for the next statement of the transaction on a connection; a rollback undoes what it makes."""
+    import psycopg
+
+    known = connection.execute(f"SELECT to_regprocedure('{_OWN}(text, text)') IS NOT NULL").fetchone()
+    is_folded = known == (True,)
+    if not is_folded:
+        try:
+            with connection.transaction():
+                connection.execute(_CREATE.encode())
+            is_folded = True
+        except psycopg.Error as error:
+            if error.sqlstate not in _REFUSED:
+                raise
+    return Reader(token_hex(8), is_folded)
+
+
+def settle(connection: "psycopg.Connection[Any]", settings: Sequence[Setting], mark: str) -> None:
+    """Set settings for the transaction, or the savepoint, that is open on the connection."""
+    import psycopg
+
+    if not settings:
+        return
+    names = [_MARK, *(setting.name for setting in settings)]
+    texts = [mark, *(_text(setting) for setting in settings)]
+    psycopg.RawCursor(connection).execute(
+        "SELECT count(set_config(name, value, true)) FROM unnest($1::text[], $2::text[]) AS s(name, value)",
+        [names, texts],
+    )
+
+
+def _text(setting: Setting) -> str:
+    """A value as the server would write it."""
+    value = setting.value
+    if pa.types.is_list(setting.type):
+        return _array_text(value if isinstance(value, pa.Array) else pa.array(value, setting.type.value_type))
+    return str(_element_texts(pa.array([value], setting.type))[0])
+
+
+def _array_text(values: pa.Array) -> str:
+    texts = _element_texts(values)
+    if not pa.types.is_integer(values.type):
+        escaped = pc.replace_substring_regex(texts, r'(["\\])', r"\\\1")
+        texts = pc.binary_join_element_wise('"', escaped, '"', "")
+    whole = pa.ListArray.from_arrays(pa.array([0, len(texts)], pa.int32()), pc.fill_null(texts, "NULL"))
+    return f"{{{pc.binary_join(whole, ',')[0]}}}"
+
+
+def _element_texts(values: pa.Array) -> pa.Array:
+    if not pa.types.is_binary(values.type):
+        return values.cast(pa.string())
+    import polars as pl
+
+    series = pl.from_arrow(values)
+    assert isinstance(series, pl.Series)  # noqa: S101 - an array, unlike a table, gives a series
+    return pc.binary_join_element_wise("\\x", series.bin.encode("hex").to_arrow().cast(pa.string()), "")
 
 
 def one_row(value: BoundValue) -> pa.Array:

@@ -1,5 +1,6 @@
 """Errors of the drivers to typed errors, by SQLSTATE: the drivers' own classes differ, the codes do not."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -9,6 +10,7 @@ from djflow.errors import (
     AccessError,
     ConnectionFailedError,
     DataTypeError,
+    DeadlockError,
     DiskFullError,
     DjflowError,
     DuplicateError,
@@ -16,7 +18,9 @@ from djflow.errors import (
     LostConnectionError,
     MissingAttributeError,
     MissingTableError,
+    OwnershipError,
     QueryError,
+    SerializationError,
 )
 
 _KEY: Final = re.compile(r"\((?P<columns>.*?)\)=\((?P<values>.*)\)(?P<tail>[^()]*)\Z", re.DOTALL)
@@ -157,6 +161,10 @@ def _access(report: ServerReport, table: str) -> DjflowError:
     )
 
 
+def _ownership(report: ServerReport, table: str) -> DjflowError:
+    return OwnershipError(table, json.loads(report.detail or "{}"))
+
+
 def _read_only(report: ServerReport, table: str) -> DjflowError:
     return AccessError(
         f"{_sentence(report, table)} The server or the transaction accepts reads only.",
@@ -205,6 +213,20 @@ def _conflict(report: ServerReport, table: str) -> DjflowError:
         f"{_sentence(report, table)} Another transaction was in the way; run the whole transaction again.",
         sqlstate=report.sqlstate,
     )
+
+
+_AGAIN: Final = (
+    "Run the whole transaction again; connection.run_in_transaction(function) does so, but the block of a "
+    "`with` cannot be repeated."
+)
+
+
+def _serialization(report: ServerReport, table: str) -> DjflowError:
+    return SerializationError(f"{_sentence(report, table)} {_AGAIN}", sqlstate=report.sqlstate)
+
+
+def _deadlock(report: ServerReport, table: str) -> DjflowError:
+    return DeadlockError(f"{_sentence(report, table)} {_AGAIN}", sqlstate=report.sqlstate)
 
 
 def _overflow(report: ServerReport, table: str) -> DjflowError:
@@ -256,8 +278,8 @@ _BY_CODE: Final[Mapping[str, _Build]] = {
     "28P01": _refused,
     "3D000": _refused,
     "3F000": _missing_table,
-    "40001": _conflict,
-    "40P01": _conflict,
+    "40001": _serialization,
+    "40P01": _deadlock,
     "42501": _access,
     "42703": _unknown_column,
     "42P01": _missing_table,
@@ -268,5 +290,6 @@ _BY_CODE: Final[Mapping[str, _Build]] = {
     "57P02": _lost_connection,
     "57P03": _refused,
     "57P05": _lost_connection,
+    "DJ001": _ownership,  # raised by our own trigger
 }
 _BY_CLASS: Final[Mapping[str, _Build]] = {"08": _lost_connection, "22": _data, "23": _integrity}

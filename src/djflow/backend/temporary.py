@@ -72,7 +72,7 @@ def run_shipped(
 
     try:
         with connection.transaction():
-            if _filled(connection, shipped):
+            if fill_here(connection, shipped.tables):
                 cursor = rows.run(connection, shipped.sql, shipped.parameters)
                 for table in shipped.tables:
                     connection.execute(f"DROP TABLE {_qualified(table)}".encode())
@@ -82,12 +82,13 @@ def run_shipped(
     return rows.run(connection, sql, parameters)
 
 
-def _filled(connection: "psycopg.Connection[Any]", shipped: ShippedStatement) -> bool:
+def fill_here(connection: "psycopg.Connection[Any]", tables: Sequence[TemporaryRows]) -> bool:
+    """Make and fill temporary tables over psycopg, in its transaction; False where the server allows none."""
     import psycopg
 
     try:
         with connection.transaction(), connection.cursor() as cursor:
-            for table in shipped.tables:
+            for table in tables:
                 _fill(cursor, table)
     except psycopg.Error as error:
         if error.sqlstate in _REFUSED:

@@ -1,7 +1,7 @@
 """`dj.config`: settings that can be read, changed and overridden."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -9,7 +9,7 @@ from djflow.configuration.holder import Holder
 from djflow.configuration.settings import Settings
 from djflow.configuration.template import write_template
 from djflow.configuration.view import SettingsView
-from djflow.errors import ThreadSafetyError
+from djflow.errors import ConfigError, ThreadSafetyError
 
 
 class Config(SettingsView):
@@ -63,6 +63,8 @@ class Config(SettingsView):
 
     def clear(self) -> None:
         """Drop what was assigned and read all sources again at the next use."""
+        with suppress(ConfigError):  # but in thread-safe mode there is nothing to drop
+            self._holder.current()
         self._holder.forget()
 
     @staticmethod

@@ -1,13 +1,18 @@
 """The current settings of one configuration, changed by assignment or for a while."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import RLock
+from typing import Final
+from weakref import WeakSet
 
 from djflow.configuration.build import changed
 from djflow.configuration.given import flatten
 from djflow.configuration.settings import Settings
+
+_of_this_process: Final["WeakSet[Holder]"] = WeakSet()
 
 
 class Holder:
@@ -22,6 +27,7 @@ class Holder:
         self._lock = RLock()
         self._loaded: Settings | None = None
         self._overrides: ContextVar[tuple[Mapping[str, object], ...]] = ContextVar("overrides", default=())
+        _of_this_process.add(self)
 
     def current(self) -> Settings:
         """The settings that hold here and now. Raises what the loader raises."""
@@ -66,3 +72,13 @@ class Holder:
             if self._loaded is None:
                 self._loaded = self._loader()
             return self._loaded
+
+
+def _renew_locks() -> None:
+    """A thread that does not exist in a forked child may have held one."""
+    for holder in list(_of_this_process):
+        holder._lock = RLock()  # noqa: SLF001 - the same file
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)

@@ -1,21 +1,5 @@
-"""Pictures of pipelines."""
+"""The graph of tables: what is drawn of it, and how rows are followed through it."""
 
-from djflow.diagram.text import draw
-from djflow.tables.schema import Schema
-
-
-class Diagram:
-    """The tables of a schema and their dependencies; printing it draws them as text."""
-
-    def __init__(self, schema: Schema) -> None:
-        schema.create()
-        self._schema = schema
-
-    def __str__(self) -> str:
-        return draw(self._schema.catalog(), [self._schema.database])
-
-    def __repr__(self) -> str:
-        return str(self)
-
+from djflow.diagram.diagram import Diagram
 
 __all__ = ["Diagram"]

@@ -1,65 +1,89 @@
 """A pipeline as text: tables with their tiers, each below the parent that it depends on last."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from djflow.model.catalog import Catalog, topological_order
-from djflow.model.names import TableName, Tier
-
-if TYPE_CHECKING:
-    import networkx as nx
+from djflow.diagram.boxes import Box, Picture
+from djflow.model.names import TableName
 
 
-def draw(catalog: Catalog, schemas: Iterable[str]) -> str:
-    """The dependency graph as an indented tree.
+def draw(picture: Picture, counts: Mapping[TableName, int] | None = None) -> str:
+    """The dependency graph as an indented tree, with the numbers of rows where they are given.
 
     A table with several parents stands below the one computed last; the others are named behind it.
 
-    >>> from djflow.model.table import ForeignKey, Table
-    >>> image = Table(TableName("lab", "image"), "", ())
-    >>> spots = Table(TableName("lab", "__spots"), "", (), (ForeignKey(image.name, ()),))
-    >>> print(draw(Catalog((image, spots)), ["lab"]))
-    Image  manual
+    >>> image, spots = (Box("lab", TableName("lab", name)) for name in ("image", "__spots"))
+    >>> labels = {image: "Image", spots: "Spots"}
+    >>> print(draw(Picture((image, spots), labels, {(image, spots): True}), {TableName("lab", "image"): 3}))
+    Image  manual  3 rows
     └── Spots  computed
     """
-    shown = set(schemas)
-    tables = [table for table in catalog.tables if table.name.schema in shown]
-    order = {name: position for position, name in enumerate(topological_order(tables))}
-    graph = catalog.graph.subgraph(order)
-    below: dict[TableName | None, list[TableName]] = {}
-    for name in order:
-        below.setdefault(_parent(name, graph, order), []).append(name)
-    lines: list[str] = []
-    for root in below.get(None, []):
-        lines.append(_label(root, None, graph))
-        lines += _branches(root, below, graph, "")
+    above = _parents(picture)
+    chosen = {box: _chosen(box, above[box], picture) for box in picture.boxes}
+    below: dict[Box | None, list[Box]] = defaultdict(list)
+    for box, parent in chosen.items():
+        below[parent].append(box)
+    lines = []
+    for indent, box in _walk(below):
+        others = [each for each in above[box] if each != chosen[box] and each.table != _master(box)]
+        words = (
+            _label(box, chosen[box], picture),
+            _tier(box),
+            _rows(box, counts or {}),
+            _also(others, picture),
+        )
+        lines.append(indent + "  ".join(word for word in words if word))
     return "\n".join(lines)
 
 
-def _parent(name: TableName, graph: "nx.DiGraph[TableName]", order: dict[TableName, int]) -> TableName | None:
-    if name.master is not None and name.master in order:
-        return name.master
-    return max(graph.predecessors(name), key=order.__getitem__, default=None)
+def _parents(picture: Picture) -> dict[Box, list[Box]]:
+    found: dict[Box, list[Box]] = {box: [] for box in picture.boxes}
+    for parent, child in picture.links:
+        found[child].append(parent)
+    return found
 
 
-def _branches(
-    parent: TableName,
-    below: dict[TableName | None, list[TableName]],
-    graph: "nx.DiGraph[TableName]",
-    indent: str,
-) -> list[str]:
-    lines: list[str] = []
-    children = below.get(parent, [])
-    for child in children:
-        last = child == children[-1]
-        lines.append(f"{indent}{'└── ' if last else '├── '}{_label(child, parent, graph)}")
-        lines += _branches(child, below, graph, indent + ("    " if last else "│   "))
-    return lines
+def _chosen(box: Box, above: Iterable[Box], picture: Picture) -> Box | None:
+    """The box to stand below: one drawn earlier, so that each is drawn once."""
+    earlier = [parent for parent in above if picture.place[parent] < picture.place[box]]
+    master = next((parent for parent in earlier if parent.table == _master(box)), None)
+    return master or max(earlier, key=lambda parent: picture.place[parent], default=None)
 
 
-def _label(name: TableName, parent: TableName | None, graph: "nx.DiGraph[TableName]") -> str:
-    shown = name.class_path.rpartition(".")[2] if name.tier is Tier.PART else name.class_path
-    others = sorted(
-        other.class_path for other in graph.predecessors(name) if other not in (parent, name.master)
-    )
-    return f"{shown}  {name.tier}" + (f"  (also from {', '.join(others)})" if others else "")
+def _walk(below: Mapping[Box | None, Sequence[Box]]) -> Iterator[tuple[str, Box]]:
+    """All boxes, each with the lines that lead to it; a stack, as trees may be deeper than Python's."""
+    stack = [("", "", box) for box in reversed(below.get(None, ()))]
+    while stack:
+        lead, indent, box = stack.pop()
+        yield lead, box
+        children = below.get(box, ())
+        for child in reversed(children):
+            turn, further = ("└── ", "    ") if child == children[-1] else ("├── ", "│   ")
+            stack.append((indent + turn, indent + further, child))
+
+
+def _label(box: Box, parent: Box | None, picture: Picture) -> str:
+    label = picture.labels[box]
+    if parent is not None and parent.table is not None and parent.table == _master(box):
+        return label.rpartition(".")[2]
+    return label if len(picture.by_schema) == 1 or box.table is None else f"{box.schema}.{label}"
+
+
+def _master(box: Box) -> TableName | None:
+    return None if box.table is None else box.table.master
+
+
+def _tier(box: Box) -> str:
+    return "" if box.table is None else str(box.table.tier)
+
+
+def _rows(box: Box, counts: Mapping[TableName, int]) -> str:
+    if box.table is None or box.table not in counts:
+        return ""
+    number = counts[box.table]
+    return f"{number:,} row{'' if number == 1 else 's'}"
+
+
+def _also(others: Iterable[Box], picture: Picture) -> str:
+    labels = sorted(_label(other, None, picture) for other in others)
+    return f"(also from {', '.join(labels)})" if labels else ""

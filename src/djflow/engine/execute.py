@@ -15,7 +15,7 @@ from djflow.planner.lower_sql import Statement, lower_count, lower_exists
 from djflow.planner.nodes import Node
 from djflow.planner.questions import counted, whether_any
 from djflow.planner.rewriter import optimise
-from djflow.planner.settings import plan_settings
+from djflow.planner.settings import Settled, plan_settings
 
 
 def schema_of(heading: Heading) -> pa.Schema:
@@ -28,35 +28,55 @@ def stream(
 ) -> Iterator[pa.RecordBatch]:
     """The rows of a plan as record batches of `schema_of(heading)`, at least one batch.
 
-    `snapshot` names the view of the database to read, by default the database as it is.
+    `snapshot` names the view of the database to read; by default it is that of the transaction of this
+    thread, or the database as it is when the first batch is taken.
     """
     statement = compiled.statement
-    schema = schema_of(statement.heading)
-    if snapshot is None and (compiled.is_small or session.in_transaction):
-        carried = _small(session, statement)
+    batch_bytes = STREAM_BYTES if streaming else None
+    if snapshot is None and session.in_transaction and not compiled.is_small:
+        carried = _inside(session, statement, batch_bytes)
+    elif snapshot is None and compiled.is_small:
+        carried = session.pinned(_small(session, statement))
     else:
-        carried = _streamed(session, statement, STREAM_BYTES if streaming else None, snapshot)
+        carried = _streamed(session, statement, batch_bytes, snapshot)
+    return _exactly(carried, statement.heading)
+
+
+def _exactly(carried: Iterator[pa.RecordBatch], heading: Heading) -> Iterator[pa.RecordBatch]:
+    schema = schema_of(heading)
     for batch in carried:
-        yield _exact(batch, statement.heading, schema)
+        yield _exact(batch, heading, schema)
+
+
+def _carried_schema(heading: Heading) -> pa.Schema:
+    fields = [pa.field(a.name, carried_type(a.stored)) for a in heading]
+    # Rows without attributes still count: SELECT has one column all the same.
+    return pa.schema(fields or [pa.field("_row", pa.bool_())])
 
 
 def _small(session: Session, statement: Statement) -> Iterator[pa.RecordBatch]:
-    fields = [pa.field(a.name, carried_type(a.stored)) for a in statement.heading]
-    # Rows without attributes still count: SELECT has one column all the same.
-    schema = pa.schema(fields or [pa.field("_row", pa.bool_())])
     shipped = statement.shipped(session.inline_values)
-    return session.read_small(statement.sql, statement.parameters, schema, shipped)
+    schema = _carried_schema(statement.heading)
+    yield from session.read_small(statement.sql, statement.parameters, schema, shipped)
+
+
+def _inside(session: Session, statement: Statement, batch_bytes: int | None) -> Iterator[pa.RecordBatch]:
+    settled, shipped = _settled(session, statement)
+    schema = _carried_schema(statement.heading)
+    return session.read_inside(settled, schema, shipped, batch_bytes=batch_bytes)
 
 
 def _streamed(
     session: Session, statement: Statement, batch_bytes: int | None, snapshot: str | None
 ) -> Iterator[pa.RecordBatch]:
+    settled, shipped = _settled(session, statement)
+    return session.read_stream(settled, shipped, batch_bytes=batch_bytes, snapshot=snapshot)
+
+
+def _settled(session: Session, statement: Statement) -> tuple[Settled, Settled | None]:
     shipped = statement.shipped(session.inline_values)
-    return session.read_stream(
-        plan_settings(statement.sql, statement.parameters),
-        None if shipped is None else plan_settings(shipped.sql, shipped.parameters, shipped.tables),
-        batch_bytes=batch_bytes,
-        snapshot=snapshot,
+    return plan_settings(statement.sql, statement.parameters), (
+        None if shipped is None else plan_settings(shipped.sql, shipped.parameters, shipped.tables)
     )
 
 

@@ -31,7 +31,7 @@ def whole(session: Session, plan: Node) -> Iterable[pa.RecordBatch]:
 def streamed(session: Session, plan: Node) -> Iterator[pa.RecordBatch]:
     """The batches of a plan as they come, in memory as bounded as its expressions allow."""
     if plan.has_local:
-        return _batches(session, split(optimise(plan).plan))
+        return session.pinned(_batches(session, split(optimise(plan).plan)))
     return stream(session, prepared(plan), streaming=True)
 
 

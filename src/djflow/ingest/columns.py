@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from djflow.ingest.chunk import Column
-from djflow.ingest.kernels.refusal import CAST_ERRORS, Refusal
+from djflow.ingest.kernels.refusal import CAST_ERRORS, Refusal, of_elements
 from djflow.ingest.plain import plain_array
 
 # What pandas puts where a value is missing; told by name, so that pandas need not be imported.
@@ -38,10 +38,24 @@ def _scatter(
     filled = 0
     for kind in kinds:
         rows = [row for row, value in enumerate(values) if type(value) is kind]
-        pieces.append(kernel(_infer([values[row] for row in rows], kind)))
+        pieces.append(_converted(values, rows, kind, kernel))
         places[rows] = np.arange(filled, filled + len(rows))
         filled += len(rows)
     return pa.concat_arrays([piece.cast(target) for piece in pieces]).take(pa.array(places, mask=places < 0))
+
+
+def _converted(
+    values: list[Any], rows: list[int], kind: type, kernel: Callable[[pa.Array], pa.Array]
+) -> pa.Array:
+    """Some of the values; a refusal names them among all."""
+    try:
+        return kernel(_infer([values[row] for row in rows], kind))
+    except Refusal as refusal:
+        if refusal.refused is None:
+            raise
+        refused = np.zeros(len(values), bool)
+        refused[rows] = refusal.refused.to_numpy(zero_copy_only=False)
+        raise Refusal(refusal.reason, pa.array(refused)) from refusal
 
 
 def _infer(values: list[Any], kind: type) -> pa.Array:
@@ -77,13 +91,21 @@ def map_python_lists(values: list[Any], element: Callable[[Column], pa.Array]) -
     lengths = [0 if _is_missing(value) else len(value) for value in values]
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     mask = pa.array([_is_missing(value) for value in values], pa.bool_())
-    return pa.ListArray.from_arrays(pa.array(offsets), element(_joined(present)), mask=mask)
+    elements = of_elements(element)(_joined(present))
+    return pa.ListArray.from_arrays(pa.array(offsets), elements, mask=mask)
 
 
 def _joined(lists: list[Any]) -> Column:
     if lists and all(isinstance(value, np.ndarray) and value.ndim == 1 for value in lists):
         return np.concatenate(lists)
     return [item for value in lists for item in value]
+
+
+def is_all_null(column: Column) -> bool:
+    """Whether a column of Arrow has no value: where others are refused for their type, it has none."""
+    if isinstance(column, (list, np.ndarray)):
+        return not len(column)
+    return bool(column.null_count == len(column))
 
 
 def _is_missing(value: object) -> bool:

@@ -43,7 +43,7 @@ def conform(
             f"The rows give no value for any attribute of {table.name} ({', '.join(heading.names)})."
         )
     columns = _convert_plain(chunk, table, given)
-    columns |= _encode_rest(chunk, table, given, _KeyRows(_key_columns(table, columns), chunk.rows), encode)
+    columns |= _encode_rest(chunk, table, given, KeyRows(_key_columns(table, columns), chunk.rows), encode)
     rows = pa.table({a.name: columns[a.name] for a in given})
     return [batch for part in _split_by_defaults(rows, given) for batch in part.combine_chunks().to_batches()]
 
@@ -52,9 +52,10 @@ def _check_names(chunk: Chunk, table: Table) -> None:
     names = table.heading.names
     for name in chunk.columns:
         if name not in names:
-            error = UnknownAttributeError(name, names, context=str(table.name))
-            if name.lower() in names:
-                error.suggest(f"Names are told apart by case: write {name.lower()!r}.")
+            # Keys of dicts may be anything.
+            error = UnknownAttributeError(str(name), names, context=str(table.name))
+            if str(name).lower() in names:
+                error.suggest(f"Names are told apart by case: write {str(name).lower()!r}.")
             raise error.suggest("Pass ignore_extra_fields=True to leave out what the table lacks.")
 
 
@@ -143,7 +144,7 @@ def _key_columns(table: Table, columns: Mapping[str, pa.Array]) -> dict[str, pa.
 
 
 @dataclass(frozen=True, slots=True)
-class _KeyRows(Sequence[Mapping[str, Any]]):
+class KeyRows(Sequence[Mapping[str, Any]]):
     """The primary keys of a chunk's rows; made into Python values when a codec first asks for one."""
 
     columns: Mapping[str, pa.Array]

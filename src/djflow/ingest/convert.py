@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from djflow.errors import DataTypeError, MissingAttributeError
 from djflow.ingest.chunk import Column
-from djflow.ingest.columns import map_python_lists, map_python_values
+from djflow.ingest.columns import is_all_null, map_python_lists, map_python_values
 from djflow.ingest.kernels.choose import kernel_for
 from djflow.ingest.kernels.documents import documents
 from djflow.ingest.kernels.refusal import CAST_ERRORS, Refusal
@@ -34,7 +34,7 @@ def convert(values: Column, attribute: Attribute, first_row: int = 0, table: str
     Traceback (most recent call last):
     djflow.errors.DataTypeError: row 1, column 'x': not a whole number from -128 to 127. Expected int8, ...
     """
-    attempt = _attempt_for(attribute.stored)
+    attempt = attempt_for(attribute.stored)
     if isinstance(values, np.ndarray) and values.dtype == object:
         values = list(values)
     try:
@@ -52,9 +52,9 @@ def check_nulls(array: pa.Array, attribute: Attribute, first_row: int, table: st
         raise MissingAttributeError(attribute.name, table=table, row=first_row + row)
 
 
-def _attempt_for(stored: StoredType) -> Callable[[Column], pa.Array]:
+def attempt_for(stored: StoredType) -> Callable[[Column], pa.Array]:
     """A function that converts any slice of a column or raises `Refusal`."""
-    from_python, kernel = _python_attempt_for(stored), kernel_for(stored)
+    from_python, kernel = _pythonattempt_for(stored), kernel_for(stored)
 
     def attempt(values: Column) -> pa.Array:
         if isinstance(values, list):
@@ -68,11 +68,11 @@ def _attempt_for(stored: StoredType) -> Callable[[Column], pa.Array]:
     return attempt
 
 
-def _python_attempt_for(stored: StoredType) -> Callable[[list[Any]], pa.Array]:
+def _pythonattempt_for(stored: StoredType) -> Callable[[list[Any]], pa.Array]:
     if stored in (CoreType("json"), NativeType("json"), NativeType("jsonb")):
         return documents
     if isinstance(stored, NativeType) and stored.sql.endswith("[]"):
-        return partial(map_python_lists, element=_attempt_for(NativeType(stored.sql.removesuffix("[]"))))
+        return partial(map_python_lists, element=attempt_for(NativeType(stored.sql.removesuffix("[]"))))
     return partial(map_python_values, kernel=kernel_for(stored), target=arrow_type(stored))
 
 
@@ -91,7 +91,7 @@ def _located(
         column=attribute.name,
         expected=expected,
         row=first_row + row,
-        value=_shown(values[row]),
+        value=shown(values[row]),
         table=table,
     )
 
@@ -101,10 +101,13 @@ def _first_refused(
 ) -> tuple[int, str]:
     """The first row that is refused by itself, found by halving, and why."""
     low, high = 0, len(values)
+    if is_all_null(values):
+        return low, refusal.reason
     while high - low > 1:
         middle = (low + high) // 2
         try:
-            attempt(values[low:middle])
+            if not is_all_null(values[low:middle]):
+                attempt(values[low:middle])
         except Refusal as earlier:
             high, refusal = middle, earlier
         else:
@@ -116,7 +119,8 @@ def _first_refused(
     return low, refusal.reason
 
 
-def _shown(value: Any) -> Any:
+def shown(value: Any) -> Any:
+    """A value of any column as a plain Python value, for a message."""
     return (
         value.as_py()
         if isinstance(value, pa.Scalar)

@@ -1,8 +1,8 @@
 """Rows of Python objects: mappings, sequences and numpy records, transposed chunk by chunk."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 
@@ -10,22 +10,31 @@ from djflow.errors import InvalidRowsError
 from djflow.ingest.chunk import Chunk, python_rows
 from djflow.model.table import Heading
 
+OnRefused: TypeAlias = Callable[[InvalidRowsError], object]
+"""What happens when a row cannot be read; if it returns, the row counts as one without values."""
 
-def read_rows(rows: Iterable[Any], heading: Heading) -> Iterator[Chunk]:
+
+def refuse(error: InvalidRowsError) -> NoReturn:
+    """Stop at a row that cannot be read."""
+    raise error
+
+
+def read_rows(rows: Iterable[Any], heading: Heading, on_refused: OnRefused = refuse) -> Iterator[Chunk]:
     """Chunks of an iterable of rows, which is consumed lazily.
 
     Mappings, named tuples and numpy records go by name; other sequences by position in the heading.
-    Keys that a row lacks become None. Raises `InvalidRowsError`.
+    Keys that a row lacks become None. Raises `InvalidRowsError`, by default.
     """
     iterator, first_row = iter(rows), 0
     while window := list(islice(iterator, python_rows(heading))):
-        yield _transpose(window, heading.names, first_row)
+        yield _transpose(window, heading.names, first_row, on_refused)
         first_row += len(window)
 
 
-def _transpose(window: list[Any], names: Sequence[str], first_row: int) -> Chunk:
+def _transpose(window: list[Any], names: Sequence[str], first_row: int, on_refused: OnRefused) -> Chunk:
     mappings = [
-        row if type(row) is dict else _mapping(row, names, first_row + i) for i, row in enumerate(window)
+        row if type(row) is dict else _mapping(row, names, first_row + i, on_refused)
+        for i, row in enumerate(window)
     ]
     present: dict[str, None] = {}
     for mapping in mappings:
@@ -34,7 +43,15 @@ def _transpose(window: list[Any], names: Sequence[str], first_row: int) -> Chunk
     return Chunk(columns, len(window), first_row, from_rows=True)
 
 
-def _mapping(row: Any, names: Sequence[str], number: int) -> Mapping[str, Any]:
+def _mapping(row: Any, names: Sequence[str], number: int, on_refused: OnRefused) -> Mapping[str, Any]:
+    try:
+        return _by_name(row, names, number)
+    except InvalidRowsError as error:
+        on_refused(error)
+        return {}
+
+
+def _by_name(row: Any, names: Sequence[str], number: int) -> Mapping[str, Any]:
     if isinstance(row, np.void) and row.dtype.names:
         return dict(zip(row.dtype.names, row.tolist(), strict=True))
     if hasattr(row, "_asdict"):

@@ -11,17 +11,18 @@ from djflow.errors import InvalidRowsError
 from djflow.ingest import frames
 from djflow.ingest.chunk import Chunk
 from djflow.ingest.files import read_file
-from djflow.ingest.rows import read_rows
+from djflow.ingest.rows import OnRefused, read_rows, refuse
 from djflow.model.table import Heading
 
 
-def read_source(source: Any, heading: Heading) -> Iterator[Chunk]:
+def read_source(source: Any, heading: Heading, on_refused: OnRefused = refuse) -> Iterator[Chunk]:
     """The rows of a source as chunks of bounded size, by column.
 
     `source` is an iterable of dicts, sequences or records; a Polars frame, lazy or not; a pandas frame;
     an Arrow table, batch or reader, or anything with `__arrow_c_stream__`; a numpy structured array;
     or the path of a CSV or Parquet file. `heading` is what the rows are for: sequences follow its order.
-    Raises `InvalidRowsError`.
+    `on_refused` is told of rows that cannot be read; by default they, as sources that are none, raise
+    `InvalidRowsError`.
 
     >>> from djflow.model.table import Attribute
     >>> from djflow.model.types import CoreType
@@ -36,7 +37,7 @@ def read_source(source: Any, heading: Heading) -> Iterator[Chunk]:
         return read_file(Path(source), heading)
     _refuse_one_row(source)
     if isinstance(source, Iterable):
-        return read_rows(source, heading)
+        return read_rows(source, heading, on_refused)
     raise InvalidRowsError(
         f"Cannot insert from a {type(source).__name__}. Give dicts, sequences, a Polars or pandas frame, "
         "an Arrow table or reader, a numpy structured array, or the path of a CSV or Parquet file."

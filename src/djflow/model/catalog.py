@@ -34,7 +34,26 @@ class Catalog:
             raise MissingTableError(f"No table {str(name)!r}.{did_you_mean(str(name), known)}") from None
 
     def __iter__(self) -> Iterator[Table]:
-        return (self._by_name[name] for name in topological_order(self.tables))
+        return iter(self.in_order(self._by_name))
+
+    @cached_property
+    def _positions(self) -> dict[TableName, int] | None:
+        """The place of each table in dependency order; None where somewhere foreign keys form a cycle."""
+        try:
+            return {name: place for place, name in enumerate(topological_order(self.tables))}
+        except DefinitionError:
+            return None
+
+    def in_order(self, names: Iterable[TableName]) -> list[Table]:
+        """Some of the tables, parents first.
+
+        Raises `DefinitionError` where their foreign keys form a cycle.
+        """
+        tables = [self._by_name[name] for name in names]
+        places = self._positions
+        if places is None:
+            return [self._by_name[name] for name in topological_order(tables)]
+        return sorted(tables, key=lambda table: places[table.name])
 
     @cached_property
     def graph(self) -> "nx.DiGraph[TableName]":

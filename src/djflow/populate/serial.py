@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from djflow.errors import DjflowError, DuplicateError
+from djflow.populate.upstream import Ancestry, calling
 from djflow.sql.identifiers import qualified, quote
 from djflow.tables.write import making
 
@@ -35,9 +36,10 @@ def run_serially(
 ) -> Outcome:
     """Make every key, each in its own transaction."""
     outcome = Outcome()
+    ancestry = Ancestry(table)
     for key in _shown(keys, type(table).__name__) if display_progress else keys:
         try:
-            make_one(table, key, make_kwargs)
+            make_one(ancestry, key, make_kwargs)
         except DuplicateError as error:
             if not (table & key):
                 _note(outcome, key, error, suppress=suppress_errors)
@@ -50,11 +52,12 @@ def run_serially(
     return outcome
 
 
-def make_one(table: "AutoPopulated", key: dict[str, Any], make_kwargs: dict[str, Any]) -> None:
+def make_one(ancestry: Ancestry, key: dict[str, Any], make_kwargs: dict[str, Any]) -> None:
     """One call of `make`: what it inserts commits together, or not at all."""
+    table = ancestry.table
     name = table.table_model.name
     started, clock = dt.datetime.now(dt.UTC).replace(tzinfo=None), time.perf_counter()
-    with table.connection.session.transaction(), making(name):
+    with table.connection.session.transaction(), making(name), calling(ancestry, key):
         result = table.make(dict(key), **make_kwargs)
         if inspect.isgenerator(result):
             result.close()

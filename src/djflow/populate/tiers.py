@@ -1,19 +1,27 @@
 """The tiers that `make` fills."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from djflow.model.names import Tier
 from djflow.planner import analyze
 from djflow.planner.nodes import Node, Scan
 from djflow.populate.serial import Outcome, run_serially
+from djflow.populate.upstream import current_trace
 from djflow.relation.conditions import AndList
 from djflow.relation.relation import Relation
 from djflow.tables.declared import Table
 
+if TYPE_CHECKING:
+    from djflow.diagram import Diagram
+
 
 class AutoPopulated(Table):
-    """A table with one row for each key of `key_source`, computed by `make`."""
+    """A table with one row for each key of `key_source`, computed by `make`.
+
+    A class may decide for itself what settings decide for others: `job_metadata = True` as
+    `jobs.add_job_metadata`, `allow_new_key = True` as `jobs.allow_new_pk_fields_in_computed_tables`.
+    """
 
     def make(self, key: dict[str, Any]) -> Any:
         """Compute and insert the row of one key, with its parts; all of it commits, or none.
@@ -21,6 +29,17 @@ class AutoPopulated(Table):
         Override it: read what the key selects upstream, then `self.insert1({**key, ...})`.
         """
         raise NotImplementedError(f"{type(self).__name__} needs a method make(self, key).")
+
+    @property
+    def upstream(self) -> "Diagram":
+        """What the current key comes from, to be read inside `make`: `self.upstream[Session].fetch1()`.
+
+        Brackets take an ancestor's class or name and give those of its rows to which foreign keys lead
+        from the key, over any path. It is the same object throughout one call, made when first asked for.
+
+        Raises `DjflowError` outside of `make`; brackets raise `MissingTableError` for what is no ancestor.
+        """
+        return current_trace(self)
 
     @property
     def key_source(self) -> Relation:

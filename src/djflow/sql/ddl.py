@@ -30,6 +30,15 @@ def drop_schema(schema: str) -> str:
     return f"DROP SCHEMA {quote(schema)} CASCADE"
 
 
+def drop_tables(names: Iterable[TableName]) -> str:
+    """Drop tables that depend on each other at once. What else depends on them stops it.
+
+    >>> drop_tables([TableName("lab", "subject"), TableName("lab", "session")])
+    'DROP TABLE "lab"."subject", "lab"."session"'
+    """
+    return f"DROP TABLE {', '.join(map(qualified, names))}"
+
+
 def create_table(
     table: Table, *, enum_names: Mapping[SchemaEnum, str], taken_names: Iterable[str] = ()
 ) -> tuple[str, ...]:
@@ -51,9 +60,9 @@ def create_table(
     Raises `QuerySyntaxError` for an index expression that is not one expression.
     """
     lines = [
-        *(_column(table, column, enum_names) for column in table.columns),
+        *(column_clause(table, column, enum_names) for column in table.columns),
         f"PRIMARY KEY ({_names(table.primary_key)})",
-        *(_foreign_key(fk) for fk in table.foreign_keys),
+        *(foreign_key_clause(fk) for fk in table.foreign_keys),
     ]
     body = ",\n".join(f"  {line}" for line in lines)
     return (
@@ -72,12 +81,14 @@ def column_comment(column: Attribute) -> str:
     return column.comment if isinstance(column.type, NativeType) else f":{column.type}:{column.comment}"
 
 
-def _column(table: Table, column: Attribute, enum_names: Mapping[SchemaEnum, str]) -> str:
+def column_clause(table: Table, column: Attribute, enum_names: Mapping[SchemaEnum, str]) -> str:
+    """A column of a table with its type, whether it is required, and its default."""
     null = [] if column.nullable else ["NOT NULL"]
-    return " ".join([quote(column.name), _type(table, column, enum_names), *null, *_default(column)])
+    return " ".join([quote(column.name), column_type(table, column, enum_names), *null, *_default(column)])
 
 
-def _type(table: Table, column: Attribute, enum_names: Mapping[SchemaEnum, str]) -> str:
+def column_type(table: Table, column: Attribute, enum_names: Mapping[SchemaEnum, str]) -> str:
+    """The type of a column as PostgreSQL calls it."""
     enum = enum_of(table, column)
     if enum is not None:
         return qualified(TableName(enum.schema, enum_names[enum]))
@@ -87,10 +98,11 @@ def _type(table: Table, column: Attribute, enum_names: Mapping[SchemaEnum, str])
 
 def _default(column: Attribute) -> Iterator[str]:
     if column.default is not None:
-        yield f"DEFAULT {_default_value(column.default, column)}"
+        yield f"DEFAULT {default_value(column.default, column)}"
 
 
-def _default_value(default: Default, column: Attribute) -> str:
+def default_value(default: Default, column: Attribute) -> str:
+    """A default of a column as an SQL expression."""
     match default:
         case Null():
             return "NULL"
@@ -101,7 +113,8 @@ def _default_value(default: Default, column: Attribute) -> str:
             return f"CURRENT_TIMESTAMP({digits[0]})" if digits else "CURRENT_TIMESTAMP"
 
 
-def _foreign_key(fk: ForeignKey) -> str:
+def foreign_key_clause(fk: ForeignKey) -> str:
+    """A foreign key as a table constraint."""
     return (
         f"FOREIGN KEY ({_names(fk.own)}) REFERENCES {qualified(fk.parent)} ({_names(fk.referenced)})"
         " ON UPDATE CASCADE ON DELETE RESTRICT"

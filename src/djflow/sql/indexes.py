@@ -41,9 +41,14 @@ def index_name(table: str, index: IndexSpec) -> str:
 
 def create_indexes(table: Table, taken_names: Iterable[str]) -> tuple[str, ...]:
     """The statements that create a table's indexes, avoiding the names that relations of its schema have."""
+    return create_these(table, all_indexes(table), taken_names)
+
+
+def create_these(table: Table, indexes: Iterable[IndexSpec], taken_names: Iterable[str]) -> tuple[str, ...]:
+    """The statements that create some of a table's indexes, avoiding the names given."""
     taken = set(taken_names)
     statements = []
-    for index in all_indexes(table):
+    for index in indexes:
         name = _free_name(table.name.table, index, taken)
         taken.add(name)
         statements.append(_create_index(table.name, name, index))

@@ -1,6 +1,7 @@
 """Classes that declare tables: what they share, and how the class itself acts as a query."""
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NoReturn, TypeAlias
 
 from djflow.definition import render, unbind
 from djflow.errors import DjflowError
@@ -13,16 +14,21 @@ from djflow.relation import habits
 from djflow.relation.conditions import Not
 from djflow.relation.database import Database
 from djflow.relation.relation import Relation
-from djflow.tables import write
+from djflow.tables import deletion, update, validation, write
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from djflow.tables.alteration.plan import AlterationPlan
     from djflow.tables.schema import Schema
+
+OnConflict: TypeAlias = Literal["error", "skip", "update", "match"]
 
 # What a class offers without being instantiated: `Subject.proj()` means `Subject().proj()`.
 _INSTANCE_NAMES: Final = frozenset(
     {name for name in vars(Relation) if not name.startswith("_")}
     | {"insert", "insert1", "describe", "table_name", "full_table_name", "populate", "progress", "key_source"}
-    | {"_repr_html_", "__arrow_c_stream__", "delete_quick"}
+    | {"_repr_html_", "__arrow_c_stream__", "alter", "delete", "delete_quick", "drop", "update1", "validate"}
 )
 
 
@@ -105,6 +111,7 @@ class Table(Relation, metaclass=TableMeta):
     tier: ClassVar[Tier | None] = None
     __djflow_table__: ClassVar[TableModel | None] = None
     __djflow_schema__: ClassVar["Schema | None"] = None
+    __djflow_parents__: ClassVar[Mapping[str, type["Table"]]] = {}  # by reference, as when it was declared
     _plan: Node | None = None  # type: ignore[assignment]  # a whole table reads its model when asked
 
     def __init__(self) -> None:
@@ -174,6 +181,7 @@ class Table(Relation, metaclass=TableMeta):
         ignore_extra_fields: bool = False,  # noqa: FBT001, FBT002 - documented
         allow_direct_insert: bool | None = None,  # noqa: FBT001 - documented
         chunk_size: int | None = None,
+        on_conflict: OnConflict | None = None,
     ) -> None:
         """Insert rows.
 
@@ -181,13 +189,15 @@ class Table(Relation, metaclass=TableMeta):
         and queries.
 
         All rows go in, or none: with `chunk_size`, all of a chunk or none of it.
-        `skip_duplicates` leaves rows whose key exists as they are, `replace` overwrites them.
+        `on_conflict` says what becomes of rows whose primary key exists: "error" (the default) refuses them,
+        "skip" (as `skip_duplicates`) leaves the existing ones as they are, "update" (as `replace`) turns them
+        into the given ones, and "match" skips those that are equal in all given columns and refuses others.
 
-        Raises `DuplicateError`, `IntegrityError`, `MissingAttributeError`, `UnknownAttributeError`
-        or `DataTypeError`, which tells row, column, value and expected type.
+        Raises `DuplicateError`, `ConflictError`, `IntegrityError`, `MissingAttributeError`,
+        `UnknownAttributeError` or `DataTypeError`, which tells row, column, value and expected type.
         """
         options = write.InsertOptions(
-            on_duplicate=write.on_duplicate(replace=replace, skip=skip_duplicates),
+            on_conflict=write.on_conflict(on_conflict, replace=replace, skip_duplicates=skip_duplicates),
             ignore_extra_fields=ignore_extra_fields,
             chunk_size=chunk_size,
         )
@@ -198,3 +208,111 @@ class Table(Relation, metaclass=TableMeta):
     def insert1(self, row: Any, **options: Any) -> None:
         """Insert one row; options as for `insert`."""
         self.insert((row,), **options)
+
+    def validate(
+        self, rows: Any, *, ignore_extra_fields: bool = False, database: bool = False
+    ) -> validation.ValidationResult:
+        """Everything that `insert` would refuse in these rows, at once; nothing is written.
+
+        Sources are those of `insert`; a generator is consumed. Needs no server, unless `database` asks for
+        what only it knows: parents that do not exist, keys that do, values that must be unique.
+        """
+        return validation.validate(
+            self.table_model,
+            rows,
+            self.connection,
+            ignore_extra_fields=ignore_extra_fields,
+            ask_server=database,
+        )
+
+    def update1(self, row: Mapping[str, Any]) -> None:
+        """Change attributes of one row, found by its whole primary key; None resets one to its default.
+
+        For corrections: what was computed from the row stays as it is. Where that matters, delete the row,
+        insert it anew and populate again.
+
+        Raises `MissingRowError` where no row has the key, `MissingAttributeError` for an incomplete key, and
+        as `insert` does for the values.
+        """
+        if self._plan is not None:
+            raise update.refuse_restricted(self.table_model)
+        self.connection.ensure([self.table_model])
+        update.update_one(self.table_model, row, self.connection)
+
+    # rows out of the table
+
+    def delete(
+        self,
+        transaction: bool = True,  # noqa: FBT001, FBT002, ARG002 - documented
+        prompt: bool | None = None,  # noqa: FBT001 - documented
+        part_integrity: str = "enforce",
+        archive: "str | Path | None" = None,
+    ) -> int:
+        """Delete the rows, and in all tables of the database whatever depends on them: all, or nothing.
+
+        Returns how many rows of this table are gone. Shows the numbers of rows and asks first where
+        somebody can answer, as the setting `safemode` and `prompt` say.
+
+        `part_integrity` tells what happens to a master of which parts would go without it: `"enforce"`
+        refuses, `"cascade"` deletes the master too, `"ignore"` leaves it. `archive` is the path of a folder
+        that keeps what is deleted; `dj.restore(path)` puts it back. A delete is always one transaction,
+        and part of the one around it if there is one: `transaction` is accepted and changes nothing.
+
+        Raises `PartIntegrityError`, `AccessError`, `OwnershipError`, or `ValueError` for a policy that
+        does not exist.
+        """
+        return deletion.delete(self, prompt=prompt, part_integrity=part_integrity, archive=archive)
+
+    def delete_quick(self, get_count: bool = False) -> int | None:  # noqa: FBT001, FBT002 - documented
+        """Delete the rows alone, without asking. With `get_count`, returns how many they were.
+
+        Raises `IntegrityError` where other rows depend on them; then nothing is deleted.
+        """
+        return deletion.delete_quick(self, get_count=get_count)
+
+    def drop(self, prompt: bool | None = None, part_integrity: str = "enforce") -> None:  # noqa: FBT001 - documented
+        """Drop the table with its parts and all tables that depend on it, rows included.
+
+        Shows the tables and their numbers of rows and asks first where somebody can answer, as the
+        setting `safemode` and `prompt` say. `schema.create()` creates them again.
+
+        Raises `PartIntegrityError` for parts whose master stays, unless `part_integrity` is "ignore".
+        """
+        deletion.drop(self, prompt=prompt, part_integrity=part_integrity)
+
+    # the table itself
+
+    def alter(
+        self,
+        prompt: bool | None = None,  # noqa: FBT001 - documented
+        *,
+        plan: bool = False,
+        allow_loss: bool = False,
+        renames: Mapping[str, str] | None = None,
+        fill: Mapping[str, Any] | None = None,
+        context: Mapping[str, Any] | None = None,
+        lock_timeout: float = 10.0,
+    ) -> "AlterationPlan | None":
+        """Change the table, and its parts, to what the class's definition says; rows stay.
+
+        With `plan`, returns what would be done and does nothing. Otherwise prints it, asks first where
+        somebody can answer (as the setting `safemode` and `prompt` say), and does it in one transaction. An
+        altered primary key takes along all tables that inherit it, in other schemas too.
+
+        `renames` maps names of attributes, old to new, which keep their values; `fill` gives values to rows
+        that have none, for new and newly required attributes; a part's are written `"Part.attribute"`.
+        What would lose data is refused unless `allow_loss`. `context` adds names that the definition refers
+        to. `lock_timeout` is how many seconds to wait for others who use the tables.
+
+        Raises `AlterationError` with all problems, and `DefinitionError`.
+        """
+        from djflow.tables.alteration.of_table import alter_table
+
+        return alter_table(
+            self,
+            {"renames": renames, "fill": fill, "context": context},
+            plan=plan,
+            prompt=prompt,
+            allow_loss=allow_loss,
+            lock_timeout=lock_timeout,
+        )

@@ -17,8 +17,13 @@ def conn() -> Database:
     >>> conn() is conn()
     True
     """
-    forbid_in_thread_safe_mode("dj.conn()", os.environ)
+    require_shared_state("dj.conn()")
     return _database
 
 
-__all__ = ["config", "conn"]
+def require_shared_state(what: str) -> None:
+    """Raise `ThreadSafetyError` where `what` uses what threads share, and thread-safe mode forbids that."""
+    forbid_in_thread_safe_mode(what, os.environ)
+
+
+__all__ = ["config", "conn", "require_shared_state"]

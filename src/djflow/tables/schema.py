@@ -1,8 +1,7 @@
 """Schemas: where classes are declared, and what makes their tables exist."""
 
-import sys
-from collections.abc import Mapping
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from threading import get_ident
 from typing import Any, TypeVar
 
@@ -15,11 +14,17 @@ from djflow.model.table import Table as TableModel
 from djflow.relation.database import Database
 from djflow.sql.ddl import drop_schema
 from djflow.storage.codec import resolve_dtype
+from djflow.tables import grants
+from djflow.tables.administration import Administration
+from djflow.tables.alteration.of_schema import Alteration
+from djflow.tables.archiving import Archiving
 from djflow.tables.declare import declare, schema_exists
 from djflow.tables.declared import Table
-from djflow.tables.default import conn
+from djflow.tables.default import conn, require_shared_state
+from djflow.tables.prompt import asks, confirmed
 from djflow.tables.resolve import declaration_context, find_class
 from djflow.tables.tiers import Part
+from djflow.tables.virtual_access import WithoutClasses
 
 C = TypeVar("C", bound=type)
 
@@ -34,7 +39,7 @@ WHERE c.contype = 'f' AND parent.nspname = $1 AND child.nspname <> $1 ORDER BY 1
 """
 
 
-class Schema:
+class Schema(Administration, Alteration, Archiving, WithoutClasses):
     """A group of tables, named as in PostgreSQL; decorates the classes that declare them.
 
     Neither making a schema nor decorating classes needs a server: tables are created in
@@ -52,6 +57,8 @@ class Schema:
         create_schema: bool = True,
         create_tables: bool | None = None,
     ) -> None:
+        if connection is None:
+            require_shared_state("dj.Schema() without a connection")
         self._name: str | None = None
         self._context = context
         self._database = connection
@@ -59,6 +66,7 @@ class Schema:
         self._waiting: list[tuple[type[Table], dict[str, Any]]] = []
         self._classes: dict[str, type[Table]] = {}
         self._undeclared: list[type[Table]] = []
+        self._dropped: list[type[Table]] = []
         self._creating: set[int] = set()  # the threads that do
         self._catalog = Catalog()
         if schema_name is not None:
@@ -87,6 +95,11 @@ class Schema:
         if self._database is None:
             self._database = conn()
         return self._database
+
+    @property
+    def transaction(self) -> AbstractContextManager[None]:
+        """A block whose writes commit together or not at all, as `schema.connection.transaction`."""
+        return self.connection.transaction
 
     def __repr__(self) -> str:
         return f"Schema({self._name!r})" if self._name else "Schema(not activated)"
@@ -151,26 +164,37 @@ class Schema:
             known.__djflow_schema__ = known.__djflow_table__ = None
 
     def _model(self, cls: type[Table], name: TableName, context: Mapping[str, Any]) -> TableModel:
+        parents: dict[str, type[Table]] = {}
+
+        def resolve(reference: str) -> TableModel:
+            parent = parents[reference] = find_class(reference, context, self._classes)
+            model = parent.__djflow_table__
+            assert model is not None  # noqa: S101 - find_class checked
+            return model
+
+        model = self.bound(cls, name, resolve)
+        cls.__djflow_parents__ = parents
+        return model
+
+    def bound(self, cls: type[Table], name: TableName, resolve: Callable[[str], TableModel]) -> TableModel:
+        """What the definition of a class means where `resolve` finds the tables that it refers to.
+
+        Raises `DefinitionError`.
+        """
         text = cls.__dict__.get("definition", getattr(cls, "definition", None))
         if not isinstance(text, str):
             raise DefinitionError(
                 f"{cls.__name__} has no definition.", hint='Write definition = """...""" in the class.'
             )
         jobs = self.connection.settings.jobs
-
-        def resolve(reference: str) -> TableModel:
-            model = find_class(reference, context, self._classes).__djflow_table__
-            assert model is not None  # noqa: S101 - find_class checked
-            return model
-
         try:
             return bind(
                 parse(text),
                 name,
                 resolve=resolve,
                 codec_dtype=resolve_dtype,
-                job_metadata=jobs.add_job_metadata,
-                allow_new_key=jobs.allow_new_pk_fields_in_computed_tables,
+                job_metadata=_chosen(cls, "job_metadata", jobs.add_job_metadata),
+                allow_new_key=_chosen(cls, "allow_new_key", jobs.allow_new_pk_fields_in_computed_tables),
             )
         except DefinitionError as error:
             raise located(error, text).suggest(f"In the definition of {cls.__qualname__}.") from None
@@ -199,19 +223,31 @@ class Schema:
         self.create()
 
     def create(self) -> None:
-        """Create the schema and those declared tables that do not exist yet, and insert lookup contents."""
+        """Create the schema and those declared tables that do not exist yet, and insert lookup contents.
+
+        Tables that were dropped with `Table.drop` are created again.
+        """
+        self._undeclared, self._dropped = [*self._undeclared, *self._dropped], []
+        self._create_once()
+
+    def _create_once(self) -> None:
+        if get_ident() not in self._creating:
+            with self.creating():
+                self._create()
+
+    @contextmanager
+    def creating(self) -> Iterator[None]:
+        """While this thread itself creates tables, using one of them creates no others."""
         thread = get_ident()
-        if thread in self._creating:
-            return
         self._creating.add(thread)
         try:
-            self._create()
+            yield
         finally:
             self._creating.discard(thread)
 
     def _ensure(self) -> None:
         if self._undeclared:
-            self.create()
+            self._create_once()
 
     def _create(self) -> None:
         # Several threads may come here at once. None waits for another: the server puts them in order,
@@ -227,6 +263,7 @@ class Schema:
             create_schemas=self._create_schema,
             create_tables=self._may_create_tables,
         )
+        grants.extend(session, self.database, created)
         for cls in pending:
             assert cls.__djflow_table__ is not None  # noqa: S101 - bound when decorated
             cls.__djflow_table__ = self._catalog[cls.__djflow_table__.name]
@@ -247,7 +284,15 @@ class Schema:
 
     def catalog(self) -> Catalog:
         """All tables of the schema as the database describes them, declared here or not."""
-        return introspect(self.connection.session.connection, [self.database])
+        self._catalog = introspect(self.connection.session.connection, [self.database])
+        return self._catalog
+
+    def _reload(self) -> None:
+        """Read the tables again, after something changed them."""
+        self._catalog = self.catalog()
+        for cls in (known for master in self._classes.values() for known in (master, *_parts(master))):
+            if cls.__djflow_table__ is not None and cls.__djflow_table__.name in self._catalog:
+                cls.__djflow_table__ = self._catalog[cls.__djflow_table__.name]
 
     def parent(self, name: TableName) -> TableModel:
         """A table of the schema, or one that its tables refer to, as it was when last created."""
@@ -271,10 +316,32 @@ class Schema:
             raise DjflowError(
                 f"Other schemas depend on {self.database!r}: {', '.join(dependents)}. Drop them first."
             )
-        if _asks(prompt, safe=self.connection.settings.safemode) and not _confirmed(self.database):
+        question = f"Drop schema {self.database!r} with all its tables and rows?"
+        if asks(prompt, safe=self.connection.settings.safemode) and not confirmed(question):
             return
         session.execute(drop_schema(self.database))
-        self._undeclared = [cls for master in self._classes.values() for cls in (master, *_parts(master))]
+        self._undeclared, self._dropped = self._declared(), []
+
+    def note_dropped(self, names: Collection[TableName]) -> None:
+        """Have `create` create the tables of these names again; until then they are missing."""
+        self._dropped += [
+            cls
+            for cls in self._declared()
+            if cls not in (*self._undeclared, *self._dropped) and cls().table_model.name in names
+        ]
+
+    @property
+    def declared_classes(self) -> Mapping[str, type[Table]]:
+        """The classes that the schema decorated, by name."""
+        return self._classes
+
+    def _declared(self) -> "list[type[Table]]":
+        return [cls for master in self._classes.values() for cls in (master, *_parts(master))]
+
+
+def _chosen(cls: type[Table], option: str, default: bool) -> bool:  # noqa: FBT001 - a setting's value
+    """What the class says about itself, else the setting."""
+    return bool(getattr(cls, option, default))
 
 
 def _parts(master: type[Table]) -> list[type[Part]]:
@@ -288,13 +355,3 @@ def _insert_contents(cls: type[Table], *, is_new: bool) -> None:
     with nullcontext() if is_new else suppress(AccessError):
         if contents:
             cls().insert(contents, skip_duplicates=True)
-
-
-def _asks(prompt: bool | None, *, safe: bool) -> bool:  # noqa: FBT001 - as given by the user
-    if prompt is not None:
-        return prompt
-    return safe and sys.stdin is not None and sys.stdin.isatty()
-
-
-def _confirmed(name: str) -> bool:
-    return input(f"Drop schema {name!r} with all its tables and rows? [yes, No] ").strip().lower() == "yes"

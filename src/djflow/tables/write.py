@@ -8,11 +8,19 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from djflow.backend.session import Session
 from djflow.backend.wire import copy_format, encode_copy
 from djflow.engine import execute
 from djflow.engine.run import resolved
-from djflow.errors import DjflowError, MissingAttributeError, StorageError, UnknownAttributeError
+from djflow.errors import (
+    DjflowError,
+    DuplicateError,
+    InvalidArgumentError,
+    MissingAttributeError,
+    StorageError,
+    UnknownAttributeError,
+    did_you_mean,
+)
+from djflow.ingest.conform import Encode
 from djflow.ingest.prepare import prepare, prepare_runs
 from djflow.model.names import TableName
 from djflow.model.table import Attribute, Table
@@ -23,15 +31,16 @@ from djflow.relation.conditions import HasPlan
 from djflow.relation.database import Database
 from djflow.sql import rows as sql
 from djflow.storage.codec import ColumnContext, codec_for
+from djflow.tables.conflicts import check_match
 
-OnDuplicate = sql.OnDuplicate
+OnConflict = sql.OnConflict
 
 
 @dataclass(frozen=True, slots=True)
 class InsertOptions:
-    """How an insert treats duplicates, unknown fields, and how much commits at once."""
+    """How an insert treats keys that exist, unknown fields, and how much commits at once."""
 
-    on_duplicate: OnDuplicate = OnDuplicate.FAIL
+    on_conflict: OnConflict = OnConflict.ERROR
     ignore_extra_fields: bool = False
     chunk_size: int | None = None
 
@@ -40,11 +49,33 @@ class InsertOptions:
             raise DjflowError(f"chunk_size is one row or more, not {self.chunk_size}.")
 
 
-def on_duplicate(*, replace: bool, skip: bool) -> OnDuplicate:
-    """The one policy that two documented flags mean."""
-    if replace and skip:
-        raise DjflowError("Choose one of replace and skip_duplicates.")
-    return OnDuplicate.REPLACE if replace else OnDuplicate.SKIP if skip else OnDuplicate.FAIL
+def on_conflict(policy: str | None, *, replace: bool, skip_duplicates: bool) -> OnConflict:
+    """The one policy that an argument and two documented flags mean.
+
+    >>> on_conflict(None, replace=False, skip_duplicates=True)
+    <OnConflict.SKIP: 'skip'>
+
+    Raises `InvalidArgumentError` for a policy that does not exist, `DjflowError` for two that differ.
+    """
+    asked = {
+        "replace=True": OnConflict.UPDATE if replace else None,
+        "skip_duplicates=True": OnConflict.SKIP if skip_duplicates else None,
+        f"on_conflict={policy!r}": None if policy is None else _named(policy),
+    }
+    meant = {name: chosen for name, chosen in asked.items() if chosen is not None}
+    if len(set(meant.values())) > 1:
+        raise DjflowError(f"Choose one of {' and '.join(meant)}: they contradict each other.")
+    return next(iter(meant.values()), OnConflict.ERROR)
+
+
+def _named(policy: object) -> OnConflict:
+    names = [known.value for known in OnConflict]
+    if isinstance(policy, str) and policy in names:
+        return OnConflict(policy)
+    raise InvalidArgumentError(
+        f"on_conflict is one of {', '.join(map(repr, names))}, not {policy!r}."
+        f"{did_you_mean(policy, names) if isinstance(policy, str) else ''}"
+    )
 
 
 # who may insert
@@ -82,42 +113,35 @@ def insert(table: Table, source: Any, database: Database, options: InsertOptions
         _insert_query(table, source, database, options)
         return
     for run in _runs(table, source, database, options):
-        _insert_batches(table, run, database, options.on_duplicate)
+        _insert_batches(table, run, database, options.on_conflict)
 
 
 def _runs(
     table: Table, source: Any, database: Database, options: InsertOptions
 ) -> Iterable[Iterator[pa.RecordBatch]]:
     """The batches of a source, apart by what commits together; converted when asked for."""
-
-    def encode(
-        attribute: Attribute, values: Any, first_row: int, key_rows: Sequence[Mapping[str, Any]]
-    ) -> pa.Array:
-        return _encode(table, database, attribute, values, first_row, key_rows)
-
-    extra = options.ignore_extra_fields
+    encode, extra = encoder(table, database), options.ignore_extra_fields
     if options.chunk_size is None:
         return [prepare(source, table, ignore_extra_fields=extra, encode=encode)]
     return prepare_runs(source, table, options.chunk_size, ignore_extra_fields=extra, encode=encode)
 
 
-def _encode(
-    table: Table,
-    database: Database,
-    attribute: Attribute,
-    values: Any,
-    first_row: int,
-    key_rows: Sequence[Mapping[str, Any]],
-) -> pa.Array:
-    assert isinstance(attribute.type, CodecType)  # noqa: S101 - conform encodes codec columns only
-    del first_row
-    codec = codec_for(attribute.type)
+def encoder(table: Table, database: Database) -> Encode:
+    """What encodes a table's codec columns, in a transaction that removes their objects if it rolls back."""
 
     def record(store: str, path: str) -> None:
         database.session.after_rollback(lambda: _remove(database, store, path))
 
-    context = ColumnContext(table.name, attribute.name, attribute.type, database.open_store, key_rows, record)
-    return codec.encode_column(values, context)
+    def encode(
+        attribute: Attribute, values: Any, first_row: int, key_rows: Sequence[Mapping[str, Any]]
+    ) -> pa.Array:
+        del first_row
+        assert isinstance(attribute.type, CodecType)  # noqa: S101 - conform encodes codec columns only
+        kind = attribute.type
+        context = ColumnContext(table.name, attribute.name, kind, database.open_store, key_rows, record)
+        return codec_for(kind).encode_column(values, context)
+
+    return encode
 
 
 def _remove(database: Database, store: str, path: str) -> None:
@@ -126,26 +150,53 @@ def _remove(database: Database, store: str, path: str) -> None:
 
 
 def _insert_batches(
-    table: Table, batches: Iterator[pa.RecordBatch], database: Database, policy: OnDuplicate
+    table: Table, batches: Iterator[pa.RecordBatch], database: Database, policy: OnConflict
 ) -> None:
-    session = database.session
-    with session.transaction():
+    with database.session.transaction():
         # A COPY for each batch: between them the source may itself use the connection.
         for batch in batches:
-            _insert_batch(table, batch, session, policy)
+            _insert_batch(table, batch, database, policy)
 
 
-def _insert_batch(table: Table, batch: pa.RecordBatch, session: Session, policy: OnDuplicate) -> None:
+def _insert_batch(table: Table, batch: pa.RecordBatch, database: Database, policy: OnConflict) -> None:
     names = tuple(batch.schema.names)
     attributes = [_column(table, name) for name in names]
     payload, form = encode_copy([batch], attributes), copy_format(attributes)
-    if policy is OnDuplicate.FAIL:
+    session = database.session
+    if policy is OnConflict.ERROR:
         session.copy(sql.copy_into(table.name, names, form), payload)
-    else:
-        session.execute(sql.create_staging(table.name))
-        session.copy(sql.copy_into_staging(names, form), payload)
+        return
+    session.execute(sql.create_staging(table.name))
+    session.copy(sql.copy_into_staging(names, form), payload)
+    _merge(table, names, database, policy)
+
+
+def _merge(table: Table, names: tuple[str, ...], database: Database, policy: OnConflict) -> None:
+    """Bring the staged rows into the table."""
+    session = database.session
+    with _other_unique_keys(table, policy):
         session.execute(sql.merge_staging(table, names, policy))
-        session.execute(sql.drop_staging())
+    if policy is OnConflict.MATCH:
+        # Behind the insertion: rows that others just wrote, and equal keys among the given, are seen, too.
+        check_match(table, names, database)
+    session.execute(sql.drop_staging())
+
+
+@contextmanager
+def _other_unique_keys(table: Table, policy: OnConflict) -> Iterator[None]:
+    """A duplicate that a policy on primary keys meets is one in another unique index: say so."""
+    try:
+        yield
+    except DuplicateError as error:
+        if policy is OnConflict.ERROR:
+            raise
+        raise DuplicateError(
+            f"{table.name} has another row already with {error.key or error.constraint}, which must be "
+            f"unique. on_conflict={policy.value!r} is about the primary key only.",
+            table=str(table.name),
+            constraint=error.constraint,
+            key=error.key,
+        ) from error
 
 
 def _column(table: Table, name: str) -> Attribute:
@@ -153,17 +204,20 @@ def _column(table: Table, name: str) -> Attribute:
 
 
 def _insert_query(table: Table, source: HasPlan, database: Database, options: InsertOptions) -> None:
-    plan = source.logical_plan
+    plan, policy = source.logical_plan, options.on_conflict
     names = _query_columns(table, plan.heading.names, options)
     database.ensure(plan.tables)
     session = database.session
-
-    def inserting(select: str) -> str:
-        return sql.insert_select(table, names, select, options.on_duplicate)
-
     with session.transaction():
         statement = lower_insert(optimise(resolved(session, plan)).plan, names)
-        execute.write(session, statement, inserting)
+        if policy in (OnConflict.ERROR, OnConflict.SKIP):
+            with _other_unique_keys(table, policy):
+                execute.write(session, statement, lambda rows: sql.insert_select(table, names, rows, policy))
+            return
+        session.execute(sql.create_staging(table.name))
+        session.execute(sql.allow_nulls(table))
+        execute.write(session, statement, lambda rows: sql.select_into_staging(names, rows))
+        _merge(table, names, database, policy)
 
 
 def _query_columns(table: Table, given: tuple[str, ...], options: InsertOptions) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from djflow.ingest.kernels.refusal import Refusal, require, wrong_kind
+from djflow.ingest.kernels.refusal import require, wrong_kind
 
 TRUE: Final = ("true", "t", "yes", "y", "on", "1")
 FALSE: Final = ("false", "f", "no", "n", "off", "0")
@@ -27,6 +27,5 @@ def to_boolean(array: pa.Array) -> pa.Array:
 
 def _from_words(array: pa.Array) -> pa.Array:
     place = pc.index_in(pc.utf8_lower(pc.utf8_trim_whitespace(array)), pa.array([*TRUE, *FALSE]))
-    if place.null_count > array.null_count:
-        raise Refusal("neither true nor false")
+    require(pc.or_(place.is_valid(), array.is_null()), "neither true nor false")
     return pc.less(place, len(TRUE))

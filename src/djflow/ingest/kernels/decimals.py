@@ -5,7 +5,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from djflow.ingest.kernels.refusal import CAST_ERRORS, Refusal, cast, wrong_kind
+from djflow.ingest.kernels.refusal import CAST_ERRORS, Refusal, can_be_number, cast, require, wrong_kind
 
 _WIDEST: Final = 76  # digits of decimal256
 _INT64_DIGITS: Final = 20
@@ -20,14 +20,18 @@ def to_decimal(array: pa.Array, target: pa.DataType) -> pa.Array:
     if array.type == target:
         return array
     types = pa.types
-    reason = f"not a number of {target.precision - target.scale} digits before the point"
+    digits = target.precision - target.scale
+    reason = f"not a number of {digits} digits before the point"
     if types.is_boolean(array.type):
         array = array.cast(pa.int8())
     if types.is_integer(array.type):
-        return cast(array.cast(pa.decimal128(_INT64_DIGITS, 0)), target, reason)
+        return cast(
+            array.cast(pa.decimal128(_INT64_DIGITS, 0)), target, reason, lambda _: _is_below(array, digits)
+        )
     if types.is_decimal(array.type):
         return _rescale(array, target, reason)
     if types.is_floating(array.type):
+        require(_is_below(array, digits), reason)
         return _rescale(
             _parse(_without_dust(array, target).cast(pa.string()), target, reason), target, reason
         )
@@ -40,11 +44,16 @@ def to_numeric_text(array: pa.Array) -> pa.Array:
     """Text that PostgreSQL's unconstrained `numeric` takes, from any number or the text of one."""
     types = pa.types
     if types.is_string(array.type):
-        cast(pc.utf8_trim_whitespace(array), pa.float64(), "not a number")
+        cast(pc.utf8_trim_whitespace(array), pa.float64(), "not a number", can_be_number)
         return array
     if not (types.is_integer(array.type) or types.is_decimal(array.type) or types.is_floating(array.type)):
         raise wrong_kind(array, "a number")
     return array.cast(pa.string())
+
+
+def _is_below(numbers: pa.Array, digits: int) -> pa.Array:
+    """Whether numbers have no more digits before the point, but for a few that only rounding tells."""
+    return pc.less_equal(pc.abs(numbers.cast(pa.float64(), safe=False)), 10.0**digits)
 
 
 def _without_dust(floats: pa.Array, target: pa.DataType) -> pa.Array:
@@ -56,7 +65,7 @@ def _without_dust(floats: pa.Array, target: pa.DataType) -> pa.Array:
 def _parse(text: pa.Array, target: pa.DataType, reason: str) -> pa.Array:
     # One digit more than the target has before its point: rounding may carry into it, and is refused then.
     scale = _WIDEST - (target.precision - target.scale) - 1
-    return cast(text, pa.decimal256(_WIDEST, scale), reason)
+    return cast(text, pa.decimal256(_WIDEST, scale), reason, can_be_number)
 
 
 def _rescale(array: pa.Array, target: pa.DataType, reason: str) -> pa.Array:

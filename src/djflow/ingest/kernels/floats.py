@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from djflow.ingest.kernels.refusal import cast, require, wrong_kind
+from djflow.ingest.kernels.refusal import can_be_number, cast, require, wrong_kind
 
 
 def to_float(array: pa.Array, target: pa.DataType) -> pa.Array:
@@ -15,7 +15,7 @@ def to_float(array: pa.Array, target: pa.DataType) -> pa.Array:
     if array.type == target:
         return array
     if types.is_string(array.type):
-        array = cast(pc.utf8_trim_whitespace(array), pa.float64(), "not a number")
+        array = cast(pc.utf8_trim_whitespace(array), pa.float64(), "not a number", can_be_number)
     elif types.is_boolean(array.type):
         return array.cast(target)
     elif not (types.is_integer(array.type) or types.is_floating(array.type) or types.is_decimal(array.type)):

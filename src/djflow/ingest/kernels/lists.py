@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from djflow.ingest.kernels.refusal import Kernel, wrong_kind
+from djflow.ingest.kernels.refusal import Kernel, of_elements, wrong_kind
 from djflow.ingest.plain import plain_array
 
 
@@ -18,6 +18,6 @@ def to_list(array: pa.Array, element: Kernel) -> pa.Array:
         raise wrong_kind(array, "a list")
     lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    values = element(plain_array(array.flatten()))
+    values = of_elements(element)(plain_array(array.flatten()))
     mask = array.is_null() if array.null_count else None
     return pa.ListArray.from_arrays(pa.array(offsets), values, mask=mask)

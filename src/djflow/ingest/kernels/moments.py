@@ -9,6 +9,11 @@ from djflow.ingest.kernels.refusal import CAST_ERRORS, Refusal, cast, require, w
 
 _ZONE: Final = r"(Z|[+-]\d\d(:?\d\d)?)$"
 _HAS_CLOCK: Final = r"\d:\d"
+# What every date and time in ISO form matches, though not only they: some months have no 31st.
+_MOMENT: Final = (
+    r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+    r"([ T]([01]\d|2[0-3])(:?[0-5]\d(:?[0-5]\d(\.\d+)?)?)?(Z|[+-]\d.*)?)?$"
+)
 _DAY: Final = 86_400_000_000  # microseconds
 _FIRST_DAY: Final = -719_162  # 0001-01-01, the first that Python's datetime can express
 _LAST_DAY: Final = 2_932_896  # 9999-12-31
@@ -89,6 +94,7 @@ def _parse(text: pa.Array) -> pa.Array:
         return text.cast(_MICROSECONDS)
     except CAST_ERRORS:
         zoned = pc.and_(pc.match_substring_regex(text, _ZONE), pc.match_substring_regex(text, _HAS_CLOCK))
+    require(pc.match_substring_regex(text, _MOMENT), reason)
     if not pc.any(zoned).as_py():
         raise Refusal(reason)
     nothing = pa.scalar(None, pa.string())

@@ -16,7 +16,8 @@ def to_text(array: pa.Array) -> pa.Array:
     if not pa.types.is_string(array.type):
         raise wrong_kind(array, "text")
     if _has_nul(array):
-        raise Refusal("contains a NUL character, which PostgreSQL's text cannot hold")
+        reason = "contains a NUL character, which PostgreSQL's text cannot hold"
+        raise Refusal(reason, pc.match_substring(array, "\0").fill_null(fill_value=False))
     return array
 
 
@@ -41,8 +42,7 @@ def to_label(array: pa.Array, labels: Sequence[str]) -> pa.Array:
     if not pa.types.is_string(array.type):
         raise wrong_kind(array, "a label")
     place = pc.index_in(array, pa.array(labels, pa.string()))
-    if place.null_count > array.null_count:
-        raise Refusal("not one of the labels")
+    require(pc.or_(place.is_valid(), array.is_null()), "not one of the labels")
     return array
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from djflow.ingest.kernels.refusal import Refusal, require, wrong_kind
+from djflow.ingest.kernels.refusal import require, wrong_kind
 
 _CANONICAL: Final = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _GROUPS: Final = "^([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$"
@@ -37,8 +37,7 @@ def _canonical(text: pa.Array) -> pa.Array:
     if pc.all(pc.match_substring_regex(text, _CANONICAL), min_count=0).as_py() is not False:
         return text
     bare = pc.replace_substring_regex(pc.utf8_lower(pc.utf8_trim_whitespace(text)), "^urn:uuid:|[{}-]", "")
-    if pc.all(pc.match_substring_regex(bare, _GROUPS), min_count=0).as_py() is False:
-        raise Refusal("not a UUID")
+    require(pc.match_substring_regex(bare, _GROUPS), "not a UUID")
     return pc.replace_substring_regex(bare, _GROUPS, r"\1-\2-\3-\4-\5")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from djflow.model.catalog import Catalog, topological_order
+from djflow.model.catalog import Catalog
 from djflow.model.names import TableName
 from djflow.model.table import Table
 
@@ -63,4 +63,4 @@ def _reachable(catalog: Catalog, names: Iterable[TableName], following: _Followi
             if name not in found and name in catalog:
                 found[name] = None
                 waiting.append(name)
-    return [catalog[name] for name in topological_order([catalog[name] for name in found])]
+    return catalog.in_order(found)

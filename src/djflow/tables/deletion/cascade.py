@@ -29,7 +29,8 @@ class Cascade:
     def delete(self, session: Session) -> dict[TableName, int]:
         """Delete the rows, those that refer to others first; how many there were in each table."""
         deleted = {
-            name: delete_rows(session, self.catalog[name], self.rows[name]) for name in reversed(self.rows)
+            name: delete_rows(session, self.catalog[name], self.rows[name])
+            for name in reversed(list(self.rows))
         }
         return {name: deleted[name] for name in self.rows}
 
@@ -42,8 +43,7 @@ def plan_cascade(
     Raises `PartIntegrityError` where the policy forbids what would be left.
     """
     settle = KeptKeys(session)
-    below = at_or_below(catalog, [seed])
-    if not _is_stable(rows, {table.name for table in below}):
+    if not _is_stable(catalog, seed, rows):
         rows = settle(catalog[seed], rows)
     if policy is PartIntegrity.CASCADE:
         plans = cascaded_with_masters(session, catalog, {seed: rows}, settle)
@@ -60,12 +60,12 @@ def delete_rows(session: Session, table: Table, rows: Node) -> int:
     return execute.write(session, statement, str)
 
 
-def _is_stable(rows: Node, deleted: set[TableName]) -> bool:
+def _is_stable(catalog: Catalog, seed: TableName, rows: Node) -> bool:
     """Whether a selection gives the same rows until they are deleted, whatever goes before them."""
-    if rows.has_local or rows.holds_rows:
+    if rows.has_local or rows.holds_rows or not _is_selection(rows):
         return False
-    others = {table.name for table in rows.tables[1:]}
-    return not others & deleted and _is_selection(rows)
+    others = {table.name for table in rows.tables} - {seed}
+    return not others or others.isdisjoint(table.name for table in at_or_below(catalog, [seed]))
 
 
 def _is_selection(rows: Node) -> bool:

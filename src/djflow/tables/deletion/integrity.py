@@ -19,7 +19,7 @@ class PartIntegrity(StrEnum):
     CASCADE = "cascade"
 
     @classmethod
-    def named(cls, value: object) -> Self:
+    def named(cls, value: str) -> Self:
         """The policy of a name. Raises `ValueError` for another."""
         try:
             return cls(value)

@@ -1,0 +1,61 @@
+"""How PostgreSQL's catalogue is read: typed errors, one view for all queries, tables that go meanwhile."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from djflow.backend.sqlstate import translate
+from djflow.errors import MissingTableError
+
+if TYPE_CHECKING:
+    import psycopg
+
+T = TypeVar("T")
+_ATTEMPTS: Final = 3
+
+
+def query(connection: "psycopg.Connection[Any]", sql: str, **parameters: object) -> list[tuple[Any, ...]]:
+    """The rows of a query with `%(name)s` for the parameters. Raises the typed errors."""
+    import psycopg
+    from psycopg.rows import tuple_row
+
+    try:
+        with psycopg.Cursor(connection, row_factory=tuple_row) as cursor:
+            # Without parameters psycopg leaves a "%" in a schema's name alone.
+            return cursor.execute(sql, parameters or None).fetchall()
+    except psycopg.Error as error:
+        raise translate(error) from error
+
+
+def is_idle(connection: "psycopg.Connection[Any]") -> bool:
+    """Whether a connection is outside of any transaction."""
+    from psycopg.pq import TransactionStatus
+
+    return connection.info.transaction_status == TransactionStatus.IDLE
+
+
+@contextmanager
+def one_view(connection: "psycopg.Connection[Any]") -> Iterator[None]:
+    """One view of the database for all queries inside, unless a transaction is under way: then its own."""
+    import psycopg
+
+    if not is_idle(connection):
+        yield
+        return
+    try:
+        with connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield
+    except psycopg.Error as error:
+        raise translate(error) from error
+
+
+def despite_drops(connection: "psycopg.Connection[Any]", action: Callable[[], T]) -> T:
+    """What reading tables by name gives, begun again where one has been dropped since it was found."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            with connection.transaction():  # its end leaves a transaction around it sound
+                return action()
+        except MissingTableError:
+            continue
+    return action()

@@ -1,0 +1,73 @@
+"""What the key that is being made depends on: a trace for each call of `make`."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from djflow.errors import DjflowError
+
+if TYPE_CHECKING:
+    from djflow.diagram import Diagram
+    from djflow.model.catalog import Catalog
+    from djflow.populate.tiers import AutoPopulated
+
+
+@dataclass(frozen=True)
+class Ancestry:
+    """The tables on which a table depends, read from the database once for many keys, when first needed."""
+
+    table: "AutoPopulated"
+
+    @cached_property
+    def catalog(self) -> "Catalog":
+        """The tables of the table's schema, and all on which they depend."""
+        return self.table.connection.catalog([self.table.table_model.name.schema])
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A call of `make`, for as long as it runs."""
+
+    ancestry: Ancestry
+    key: Mapping[str, Any]
+
+    @cached_property
+    def trace(self) -> "Diagram":
+        from djflow.diagram import Diagram
+        from djflow.diagram.view import upstream
+
+        table = self.ancestry.table
+        view = upstream(table.connection, self.ancestry.catalog, table.table_model.name, self.key)
+        return Diagram.showing(view)
+
+
+# A context's, so that calls in several threads each have their own.
+_current: Final[ContextVar[_Call | None]] = ContextVar("djflow_make_call", default=None)
+
+
+@contextmanager
+def calling(ancestry: Ancestry, key: Mapping[str, Any]) -> Iterator[None]:
+    """While `make` of the table runs with this key."""
+    token = _current.set(_Call(ancestry, dict(key)))
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def current_trace(table: "AutoPopulated") -> "Diagram":
+    """What the key comes from with which `make` of the table runs now.
+
+    Raises `DjflowError` where none does.
+    """
+    call = _current.get()
+    if call is None or call.ancestry.table.table_model.name != table.table_model.name:
+        name = type(table).__name__
+        raise DjflowError(
+            f"{name}.upstream is for the key being made: it exists while {name}.make() runs, in its own "
+            f"thread. For rows that are there already, write dj.Diagram.trace({name} & key)."
+        )
+    return call.trace

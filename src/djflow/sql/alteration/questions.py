@@ -1,0 +1,318 @@
+"""What to ask the database before altering: how many rows each change would hurt."""
+
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from djflow.model.names import TableName
+from djflow.model.table import Attribute, ForeignKey, Table
+from djflow.model.types import CodecType, EnumType
+from djflow.sql.alteration.casts import cast, is_lossless, is_number, physical_sql
+from djflow.sql.alteration.changes import (
+    AddColumn,
+    AddForeignKey,
+    AddIndex,
+    Change,
+    ChangeNullability,
+    ChangePrimaryKey,
+    ChangeType,
+    DropColumn,
+)
+from djflow.sql.alteration.delta import Delta, Deltas
+from djflow.sql.identifiers import literal, qualified, quote
+from djflow.sql.indexes import is_expression
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """Values of a column on their way to another type and back, which the server may end with an error.
+
+    `forth` is an expression of the text `v`, `back` one of `w`, a value of the type `target`.
+    """
+
+    column: str
+    before: str
+    target: str
+    forth: str
+    back: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """How many rows of a table meet a condition; if any, `change` loses data or cannot be made.
+
+    `condition` speaks of the table as `t`. `shown` are the columns that identify a row in a message.
+    """
+
+    table: TableName
+    change: Change
+    condition: str
+    reason: str
+    advice: str = ""
+    loses: bool = False
+    shown: tuple[str, ...] = ()
+    conversion: Conversion | None = None
+
+    def count(self) -> str:
+        """The query for the number of rows."""
+        return f"SELECT count(*) FROM {qualified(self.table)} AS t WHERE {self.condition}"
+
+    def example(self) -> str:
+        """The query for one such row, its shown columns as text."""
+        columns = ", ".join(f"CAST(t.{quote(name)} AS text)" for name in self.shown) or "NULL"
+        order = ", ".join(f"t.{quote(name)}" for name in self.shown[:1]) or "1"
+        rows = f"{qualified(self.table)} AS t WHERE {self.condition}"
+        return f"SELECT {columns} FROM {rows} ORDER BY {order} LIMIT 1"
+
+
+def questions(
+    delta: Delta, changes: Iterable[Change], deltas: Deltas, existing: Container[TableName]
+) -> Iterator[Question]:
+    """The questions that a table's changes raise, in the terms of the tables as they are."""
+    for change in changes:
+        match change:
+            case DropColumn(column, is_copy=False):
+                yield _dropped(delta, change, column)
+            case AddColumn(column, source=None) if _needs_values(column):
+                yield _required(delta, change, column)
+            case ChangeNullability(old, new, fill=None) if not new.nullable:
+                yield _absent(delta, change, old)
+            case ChangeType(is_copy=False):
+                yield from _retyped(delta, change)
+            case ChangePrimaryKey(new=new) if not set(_before(new, delta)) >= set(delta.old.primary_key):
+                yield from _merged(delta, change, new)
+            case AddIndex(index) if index.unique and not any(map(is_expression, index.items)):
+                yield from _repeated(delta, change, index.items)
+            case AddForeignKey(key) if key.parent in existing:
+                yield from _orphans(delta, change, key, deltas)
+            case _:
+                pass
+
+
+_TRIAL = "pg_temp.djflow_trial"
+
+
+def trial_function(question: Question) -> str:
+    """The statement that makes a function of a value's text, to be rolled back after use.
+
+    It gives null where the value does not convert at all, false where it does not come back the same.
+    """
+    trial = question.conversion
+    assert trial is not None  # noqa: S101 - who asks has looked
+    same = f"CAST(CAST(v AS {trial.before}) AS text)"
+    body = (
+        f"DECLARE w {trial.target};\n"
+        "BEGIN\n"
+        f"  BEGIN w := {trial.forth}; EXCEPTION WHEN OTHERS THEN RETURN NULL; END;\n"
+        f"  BEGIN RETURN CAST({trial.back} AS text) IS NOT DISTINCT FROM {same};\n"
+        "  EXCEPTION WHEN OTHERS THEN RETURN false; END;\n"
+        "END"
+    )
+    return f"CREATE FUNCTION {_TRIAL}(v text) RETURNS boolean LANGUAGE plpgsql AS {literal(body)}"
+
+
+def with_trial(question: Question) -> tuple[Question, Question]:
+    """The questions of which values do not convert, and which change; they need `trial_function`."""
+    assert question.conversion is not None  # noqa: S101 - who asks has looked
+    column = f"t.{quote(question.conversion.column)}"
+    tried = f"{_TRIAL}(CAST({column} AS text))"
+    failing = replace(
+        question,
+        condition=f"{column} IS NOT NULL AND {tried} IS NULL",
+        reason=f"have a value of {question.conversion.column!r} that is none of the new type",
+        advice="Update them first, or choose a type that holds them.",
+        loses=False,
+        conversion=None,
+    )
+    changing = replace(question, condition=f"{column} IS NOT NULL AND NOT {tried}", conversion=None)
+    return failing, changing
+
+
+def _dropped(delta: Delta, change: Change, column: Attribute) -> Question:
+    return Question(
+        delta.name,
+        change,
+        f"t.{quote(column.name)} IS NOT NULL",
+        "have a value that would be lost",
+        loses=True,
+    )
+
+
+def _needs_values(column: Attribute) -> bool:
+    return column.is_required and not column.nullable
+
+
+def _required(delta: Delta, change: Change, column: Attribute) -> Question:
+    return Question(
+        delta.name,
+        change,
+        "TRUE",
+        f"would have no {column.name!r}, which is required",
+        f"Give it a default in the definition, let it be null, or pass fill={{{column.name!r}: value}}.",
+    )
+
+
+def _absent(delta: Delta, change: Change, column: Attribute) -> Question:
+    return Question(
+        delta.name,
+        change,
+        f"t.{quote(column.name)} IS NULL",
+        f"have no {column.name!r}, which becomes required",
+        f"Pass fill={{{delta.names[column.name]!r}: value}}, or update them first.",
+        shown=_shown(delta.old),
+    )
+
+
+def _retyped(delta: Delta, change: ChangeType) -> Iterator[Question]:
+    old, new, column = change.old, change.new, f"t.{quote(change.old.name)}"
+    shown = (*_shown(delta.old), *(() if old.in_key else (old.name,)))
+    if _is_recoded(old, new):
+        yield Question(
+            delta.name,
+            change,
+            f"{column} IS NOT NULL",
+            f"hold values that {new.type} cannot read, as they were written as {old.type}",
+            "Add a new attribute, copy the values with fetch and update1, then drop the old one.",
+            shown=_shown(delta.old),
+        )
+    elif isinstance(new.stored, EnumType) and not is_lossless(old.stored, new.stored):
+        labels = ", ".join(literal(label) for label in new.stored.labels)
+        yield Question(
+            delta.name,
+            change,
+            f"CAST({column} AS text) <> ALL (ARRAY[{labels}])",
+            f"have a value of {old.name!r} that is no label of {new.type}",
+            "Update them first, or keep the label.",
+            shown=shown,
+        )
+    elif not is_lossless(old.stored, new.stored):
+        yield from _converted(delta, change, shown)
+
+
+def _is_recoded(old: Attribute, new: Attribute) -> bool:
+    if not isinstance(new.type, CodecType):
+        return isinstance(old.type, CodecType) and old.stored != new.stored
+    if not isinstance(old.type, CodecType):
+        return True
+    same_place = (old.type.store is None) == (new.type.store is None)
+    return old.type.name != new.type.name or not same_place
+
+
+def _converted(delta: Delta, change: ChangeType, shown: tuple[str, ...]) -> Iterator[Question]:
+    old, new, column = change.old, change.new, f"t.{quote(change.old.name)}"
+    before, after = physical_sql(old.stored), physical_sql(new.stored)
+    forth = cast(column, old.stored, after)
+    back = cast(forth, new.stored, before)
+    if before != after:
+        yield Question(
+            delta.name,
+            change,
+            f"CAST({back} AS text) IS DISTINCT FROM CAST({column} AS text)",
+            f"have a value of {old.name!r} that {new.type} would cut or round",
+            loses=True,
+            shown=shown,
+            conversion=Conversion(
+                old.name,
+                before,
+                after,
+                cast(f"CAST(v AS {before})", old.stored, after),
+                cast("w", new.stored, before),
+            ),
+        )
+    if str(new.type) == "int8":
+        yield Question(
+            delta.name,
+            change,
+            _beyond_int8(column, old),
+            f"have a value of {old.name!r} beyond the range of int8",
+            "Update them first, or choose a wider type.",
+            shown=shown,
+        )
+
+
+def _beyond_int8(column: str, old: Attribute) -> str:
+    """Whether a value is a number that int8 lacks: PostgreSQL stores it with more room."""
+    if is_number(old.stored):
+        return f"round(CAST({column} AS numeric)) NOT BETWEEN -128 AND 127"
+    text = f"CAST({column} AS text)"
+    whole = rf"{text} ~ '^\s*[-+]?\d+\s*$'"
+    return f"CASE WHEN {whole} THEN CAST({text} AS numeric) NOT BETWEEN -128 AND 127 END"
+
+
+def _merged(delta: Delta, change: Change, key: tuple[str, ...]) -> Iterator[Question]:
+    if set(key) & set(delta.sources):
+        return  # values that are still to come from a parent tell rows apart, or the server will refuse
+    columns = _before(key, delta)
+    if columns:
+        yield _duplicates(
+            delta,
+            change,
+            columns,
+            "share their values of the new primary key, so that it would no longer tell them apart",
+            "Delete or change the duplicates first, or keep the attribute in the key.",
+        )
+    elif key:
+        yield Question(
+            delta.name,
+            change,
+            f"(SELECT count(*) > 1 FROM {qualified(delta.name)})",
+            "would all have the same primary key",
+            "Add the new attribute outside the key first, give each row a value, then move it into the key.",
+        )
+
+
+def _repeated(delta: Delta, change: Change, items: tuple[str, ...]) -> Iterator[Question]:
+    columns = _before(items, delta)
+    if len(columns) == len(items):
+        yield _duplicates(
+            delta, change, columns, "share values that the index wants unique", "Change the duplicates first."
+        )
+
+
+def _duplicates(delta: Delta, change: Change, columns: tuple[str, ...], reason: str, advice: str) -> Question:
+    mine = ", ".join(f"t.{quote(name)}" for name in columns)
+    names = ", ".join(quote(name) for name in columns)
+    return Question(
+        delta.name,
+        change,
+        f"({mine}) IN (SELECT {names} FROM {qualified(delta.name)} GROUP BY {names} HAVING count(*) > 1)",
+        reason,
+        advice,
+        shown=columns,
+    )
+
+
+def _orphans(delta: Delta, change: Change, key: ForeignKey, deltas: Deltas) -> Iterator[Question]:
+    """Rows whose reference would lead nowhere, where both sides are columns that exist already."""
+    parent = deltas.get(key.parent)
+    own = _before(key.own, delta)
+    theirs = _before(key.referenced, parent) if parent else key.referenced
+    if len(own) < len(key.own) or len(theirs) < len(key.referenced):
+        return
+    if _linked(key, delta):
+        return
+    pairs = [(f"t.{quote(mine)}", f"p.{quote(other)}") for mine, other in zip(own, theirs, strict=True)]
+    # By text, for the types may still differ.
+    join = " AND ".join(f"CAST({other} AS text) = CAST({mine} AS text)" for mine, other in pairs)
+    present = " AND ".join(f"{mine} IS NOT NULL" for mine, _ in pairs)
+    yield Question(
+        delta.name,
+        change,
+        f"{present} AND NOT EXISTS (SELECT FROM {qualified(key.parent)} AS p WHERE {join})",
+        f"refer to rows that {key.parent} does not have",
+        f"Insert the missing rows into {key.parent}, or change these.",
+        shown=own,
+    )
+
+
+def _linked(key: ForeignKey, delta: Delta) -> bool:
+    return any(after == key for _, after in delta.links)
+
+
+def _before(names: Iterable[str], delta: Delta) -> tuple[str, ...]:
+    """What columns are called now; those that do not exist yet are left out."""
+    former = {after: before for before, after in delta.names.items()}
+    return tuple(former[name] for name in names if name in former)
+
+
+def _shown(table: Table) -> tuple[str, ...]:
+    return tuple(name for name in table.primary_key if not name.startswith("_"))

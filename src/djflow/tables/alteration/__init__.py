@@ -1,0 +1,1 @@
+"""Tables altered to what their classes say: a plan first, then one transaction."""

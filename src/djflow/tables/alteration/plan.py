@@ -1,0 +1,102 @@
+"""What an alteration would do, to be looked at before it is done."""
+
+from dataclasses import dataclass
+from html import escape
+
+from djflow.model.names import TableName
+from djflow.sql.alteration.changes import TableChange
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Rows that a change would hurt.
+
+    `example` shows one of them, or is empty; `advice` says what to do, or is empty.
+    """
+
+    change: TableChange
+    rows: int
+    reason: str
+    advice: str = ""
+    example: str = ""
+
+    def __str__(self) -> str:
+        example = f" (for example {self.example})" if self.example else ""
+        advice = f" {self.advice}" if self.advice else ""
+        verb = _singular(self.reason) if self.rows == 1 else self.reason
+        return f"{self.change}: {self.rows:,} row{'s' if self.rows != 1 else ''} {verb}{example}.{advice}"
+
+
+@dataclass(frozen=True, slots=True)
+class TouchedTable:
+    """A table that changes, and about how many rows it has; `follows` that it was not asked for."""
+
+    name: TableName
+    rows: int
+    follows: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name}, about {self.rows:,} row{'s' if self.rows != 1 else ''}" + (
+            ", follows" if self.follows else ""
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AlterationPlan:
+    """What `alter` would do; nothing of it is done yet. False where there is nothing to do.
+
+    `tables` are those that change, parents first; `losses` are refused unless `allow_loss=True`, `problems`
+    always; `statements` are run in one transaction; `notes` mention what else was seen.
+    """
+
+    changes: tuple[TableChange, ...] = ()
+    tables: tuple[TouchedTable, ...] = ()
+    losses: tuple[Finding, ...] = ()
+    problems: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    statements: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+    def __str__(self) -> str:
+        return "\n".join([self.summary(), *(_section("Statements", self.statements) if self.changes else ())])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def summary(self) -> str:
+        """The plan without its statements."""
+        if not self.changes:
+            return "\n".join(["Nothing to alter.", *self._told()])
+        lines = []
+        for table in self.tables:
+            lines.append(f"{table}:")
+            lines += [f"  {each.change}" for each in self.changes if each.table == table.name]
+        return "\n".join([*lines, *self._told()])
+
+    def _told(self) -> list[str]:
+        return [
+            *_section("Would lose data (allow_loss=True permits it)", [str(each) for each in self.losses]),
+            *_section("Not possible", [str(each) for each in self.problems]),
+            *_section("Notes", self.notes),
+        ]
+
+    def _repr_html_(self) -> str:
+        if not self.changes:
+            return f"<pre>{escape(self.summary())}</pre>"
+        statements = escape(";\n".join(self.statements))
+        return (
+            f"<pre>{escape(self.summary())}</pre>"
+            f"<details><summary>{len(self.statements)} statements</summary><pre>{statements}</pre></details>"
+        )
+
+
+def _section(title: str, lines: "tuple[str, ...] | list[str]") -> list[str]:
+    return [f"{title}:", *(f"  {line}".replace("\n", "\n  ") for line in lines)] if lines else []
+
+
+def _singular(reason: str) -> str:
+    word, space, rest = reason.partition(" ")
+    verb = {"have": "has", "share": "shares", "refer": "refers", "hold": "holds"}.get(word, word)
+    return f"{verb}{space}{rest}"

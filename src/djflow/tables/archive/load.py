@@ -1,0 +1,119 @@
+"""Rows of one table out of an archive into the database."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+import pyarrow as pa
+
+from djflow.backend.wire import copy_format, encode_copy
+from djflow.engine.run import streamed
+from djflow.errors import ArchiveError
+from djflow.model.table import Table
+from djflow.model.types import NativeType
+from djflow.planner.nodes import Node, Scan, SemiJoin
+from djflow.relation.database import Database
+from djflow.sql import archive as sql
+from djflow.sql import rows as rows_sql
+from djflow.tables.archive.content import ContentHash
+from djflow.tables.archive.stored import StoredTable, stored
+from djflow.tables.conflicts import check_match
+
+
+class Policy(Enum):
+    """What happens to a row whose primary key exists."""
+
+    ERROR = "error"
+    SKIP = "skip"
+    MATCH = "match"
+
+
+@dataclass(slots=True)
+class Loading:
+    """Puts the rows of one table back, inside a transaction, and checks that they arrived.
+
+    `rows` are those of the archive as they are to be stored; `advance` is told how many went in.
+    """
+
+    database: Database
+    table: Table
+    rows: Iterator[pa.RecordBatch]
+    advance: Callable[[int], object]
+    archive: str
+    sent: ContentHash = field(default_factory=ContentHash)
+
+    def into_new(self) -> int:
+        """Fill a table that this transaction created; none are skipped."""
+        session = self.database.session
+        session.copy(rows_sql.copy_into(self.table.name, self._names, self._format), self._payload())
+        self._check(self._hash(Scan(self._stored)))
+        self._advance_counters()
+        return 0
+
+    def into_existing(self, policy: Policy) -> int:
+        """Add the rows to a table that others may be using, too; how many were skipped.
+
+        Raises `DuplicateError` for a key that exists or, to match, `ConflictError` for one with other values.
+        """
+        session = self.database.session
+        # Foreign keys are looked at when a statement ends: one statement adds rows that refer to each other.
+        session.execute(rows_sql.create_staging(self.table.name))
+        session.copy(rows_sql.copy_into_staging(self._names, self._format), self._payload())
+        if policy is Policy.MATCH:
+            check_match(self.table, self.table.heading.names, self.database)
+        there, skipped = ContentHash(), 0
+        if policy is not Policy.ERROR:
+            there = self._hash(SemiJoin(self._staged, Scan(self._stored), self.table.primary_key))
+            [(skipped,)] = session.execute(sql.drop_staged_duplicates(self.table))
+        session.execute(sql.insert_staged(self.table, self._names))
+        added = self._hash(SemiJoin(Scan(self._stored), self._staged, self.table.primary_key))
+        self._check(there + added)
+        session.execute(rows_sql.drop_staging())
+        self._advance_counters()
+        return int(skipped)
+
+    @property
+    def _stored(self) -> StoredTable:
+        return stored(self.table)
+
+    @property
+    def _staged(self) -> Node:
+        return Scan(stored(self.table, sql.STAGING))
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return self._stored.heading.names
+
+    @property
+    def _format(self) -> str:
+        return copy_format(self._stored.heading)
+
+    def _payload(self) -> Iterator[bytes]:
+        return encode_copy(self._passing(), tuple(self._stored.heading))
+
+    def _passing(self) -> Iterator[pa.RecordBatch]:
+        for batch in self.rows:
+            self.sent.add(batch)
+            yield batch
+            self.advance(batch.num_rows)
+
+    def _hash(self, plan: Node) -> ContentHash:
+        found = ContentHash()
+        for batch in streamed(self.database.session, plan):
+            found.add(batch)
+        return found
+
+    def _check(self, found: ContentHash) -> None:
+        if found.rows != self.sent.rows or found.hexdigest() != self.sent.hexdigest():
+            raise ArchiveError(
+                f"the database holds other rows of {self.table.name} than the {self.sent.rows:,} that were "
+                f"sent ({found.rows:,} found). A trigger may have changed them; nothing was restored",
+                archive=self.archive,
+            )
+
+    def _advance_counters(self) -> None:
+        inherited = {own for key in self.table.foreign_keys for own in key.own}
+        for column in self.table.columns:
+            counts = isinstance(column.stored, NativeType) and column.stored.sql.endswith("serial")
+            if counts and column.name not in inherited:
+                self.database.session.execute(sql.advance_counter(self.table, column.name))

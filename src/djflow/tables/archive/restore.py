@@ -1,0 +1,187 @@
+"""An archive back into a database."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from djflow.backend.introspect import introspect
+from djflow.errors import ArchiveError, InvalidArgumentError, StorageError, did_you_mean
+from djflow.model.names import TableName
+from djflow.relation.database import Database
+from djflow.storage.store import Store
+from djflow.tables import grants, ownership
+from djflow.tables.archive.compatible import check_compatible
+from djflow.tables.archive.load import Loading, Policy
+from djflow.tables.archive.manifest import TableEntry
+from djflow.tables.archive.objects import AbsentFile, KeptObject, absent_files, put_files
+from djflow.tables.archive.progress import counted
+from djflow.tables.archive.read import Archive, read_archive
+from djflow.tables.archive.renaming import Renaming
+from djflow.tables.declare import declare
+
+OnConflict: TypeAlias = Literal["error", "skip", "match"]
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreSummary:
+    """What came back: rows inserted and rows skipped, by table; tables created; files written to stores."""
+
+    inserted: Mapping[TableName, int]
+    skipped: Mapping[TableName, int]
+    created: tuple[TableName, ...]
+    files: int
+
+
+def restore_archive(
+    database: Database,
+    path: str | Path,
+    *,
+    schema: str | Mapping[str, str] | None = None,
+    on_conflict: OnConflict = "error",
+    create: bool = True,
+    display_progress: bool = False,
+) -> RestoreSummary:
+    """Put all that is in an archive into a database, or nothing of it.
+
+    First the archive is checked, without touching the database. Then, in one transaction, missing schemas and
+    tables are created as they were (unless `create` is False), objects are put back into their stores, rows
+    are inserted parents first, and what the database holds by then is compared with what was sent.
+
+    `schema` is the name to restore under: of the one schema that was dumped, or a mapping of old names to
+    new ones. `on_conflict` says what becomes of rows whose primary key exists: "error" refuses them, "skip"
+    leaves the existing ones as they are, and "match" skips equal ones and refuses others.
+
+    Raises `ArchiveError` for a damaged archive or tables that do not take its rows, `MissingTableError`,
+    `DuplicateError`, `ConflictError`, `IntegrityError`, or `ConfigError` for an unknown store.
+    """
+    policy = _policy(on_conflict)
+    archive = read_archive(path)
+    renaming = _renaming(archive, schema, database)
+    archive.check_files()
+    restoring = _Restoring(database, archive, renaming)
+    absent = restoring.absent_files()
+    with database.session.transaction():
+        created = restoring.declare(create=create)
+        restoring.put(absent)
+        total = sum(entry.rows for entry in archive.manifest.tables)
+        with counted(f"restore {archive.folder.name}", total, display=display_progress) as advance:
+            loadings = [restoring.loading(entry, advance) for entry in archive.manifest.tables]
+            skipped = {
+                each.table.name: each.into_new() if each.table.name in created else each.into_existing(policy)
+                for each in loadings
+            }
+        restoring.protect(created)
+    inserted = {each.table.name: each.sent.rows - skipped[each.table.name] for each in loadings}
+    return RestoreSummary(inserted, skipped, created, len(absent))
+
+
+@dataclass(frozen=True, slots=True)
+class _Restoring:
+    """One archive on its way into one database."""
+
+    database: Database
+    archive: Archive
+    renaming: Renaming
+
+    @property
+    def _place(self) -> str:
+        return str(self.archive.folder)
+
+    def absent_files(self) -> tuple[AbsentFile, ...]:
+        """The files to put into stores. Raises `ArchiveError` where another object is in the way."""
+        objects = tuple(
+            KeptObject(entry, self.renaming.path(entry.store, entry.path))
+            for entry in self.archive.manifest.objects
+        )
+        return absent_files(objects, self.database.open_store, archive=self._place)
+
+    def declare(self, *, create: bool) -> tuple[TableName, ...]:
+        """Make sure that all tables exist and take the rows; those created, parents first."""
+        self._check_requirements()
+        session = self.database.session
+        tables = [self.renaming.table(entry.table) for entry in self.archive.manifest.tables]
+        created: list[TableName] = []
+        for schema, group in groupby(tables, lambda table: table.name.schema):
+            wanted = tuple(group)
+            found, new = declare(session, schema, wanted, create_schemas=create, create_tables=create)
+            grants.extend(session, schema, new)
+            for table in wanted:
+                check_compatible(found[table.name], table, archive=self._place)
+            created += [table.name for table in wanted if table.name in new]
+        return tuple(created)
+
+    def put(self, files: Sequence[AbsentFile]) -> None:
+        """Put objects into their stores; those that rows do not share go again if the transaction fails."""
+        open_store = self.database.open_store
+        own = [file for file in files if not _is_shared(open_store(file.store), file.path)]
+
+        def remove() -> None:
+            for file in own:
+                with suppress(StorageError):  # what stays is unreachable and is collected later
+                    open_store(file.store).remove(file.path)
+
+        if own:
+            self.database.session.after_rollback(remove)
+        put_files(files, self.archive.folder, open_store)
+
+    def protect(self, created: Collection[TableName]) -> None:
+        """Let rows of new tables belong to those who inserted them, where it was so."""
+        guarded = (each.table.name for each in self.archive.manifest.tables if each.is_protected)
+        names = [name for name in map(self.renaming.name, guarded) if name in created]
+        if names:
+            ownership.protect_rows(self.database.session, names)
+
+    def loading(self, entry: TableEntry, advance: Callable[[int], object]) -> Loading:
+        """The rows of a table, ready to go in."""
+        rows = (self.renaming.rows(entry.table, batch) for batch in self.archive.batches(entry))
+        return Loading(self.database, self.renaming.table(entry.table), rows, advance, self._place)
+
+    def _check_requirements(self) -> None:
+        needed = [self.renaming.name(each.name) for each in self.archive.manifest.requires]
+        if not needed:
+            return
+        catalog = introspect(self.database.session.connection, sorted({name.schema for name in needed}))
+        missing = [str(name) for name in needed if name not in catalog]
+        if missing:
+            raise ArchiveError(
+                f"its rows refer to {', '.join(missing)}, which the database lacks and the archive does not "
+                "hold. Restore those first; dump with include_parents=True to have them in one archive",
+                archive=self._place,
+            )
+
+
+def _policy(name: object) -> Policy:
+    names = [policy.value for policy in Policy]
+    if name in names:
+        return Policy(name)
+    hint = did_you_mean(name, names) if isinstance(name, str) else ""
+    raise InvalidArgumentError(f"on_conflict is one of {', '.join(map(repr, names))}, not {name!r}.{hint}")
+
+
+def _renaming(archive: Archive, schema: str | Mapping[str, str] | None, database: Database) -> Renaming:
+    manifest = archive.manifest
+    if isinstance(schema, str):
+        if len(manifest.schemas) != 1:
+            raise InvalidArgumentError(
+                f"{archive.folder} holds rows of {', '.join(manifest.schemas)}: say which of them gets "
+                f"the name {schema!r}, as in schema={{{manifest.schemas[0]!r}: {schema!r}}}."
+            )
+        schema = {manifest.schemas[0]: schema}
+    schemas = dict(schema or {})
+    held = sorted({entry.table.name.schema for entry in manifest.tables})
+    for old in schemas:
+        if old not in held:
+            raise InvalidArgumentError(
+                f"{archive.folder} holds no rows of schema {old!r}.{did_you_mean(old, held)} "
+                f"Its schemas: {', '.join(held)}."
+            )
+    tables = frozenset(entry.table.name for entry in manifest.tables if entry.table.name.schema in schemas)
+    return Renaming(schemas, tables, lambda store: database.open_store(store).layout)
+
+
+def _is_shared(store: Store, path: str) -> bool:
+    """Whether an object is named by its content, so that other rows may refer to it by now."""
+    return path.startswith(f"{store.layout.hash_prefix}/")
