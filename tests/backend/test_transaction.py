@@ -457,7 +457,7 @@ def test_a_network_that_breaks_is_told_as_a_server_that_ends(
 
 def test_a_network_that_breaks_at_the_commit_leaves_its_outcome_unknown(session: Session) -> None:
     make_commits_slow(session)
-    with (  # noqa: PT012 - the block is the transaction
+    with (
         pytest.raises(OutcomeUnknownError),
         soon(cut(session)),
         session.transaction(),

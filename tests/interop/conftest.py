@@ -13,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 import djflow as dj
 from djflow.configuration import Settings, changed, load
 from djflow.relation.database import Database
+from tests.interop.peer import VARIABLE, Peer, datajoint_python
 
 
 @pytest.fixture
@@ -39,6 +40,44 @@ def lab_database(lab_settings: Settings) -> Iterator[Database]:
     opened = Database(lambda: lab_settings)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def datajoint() -> str:
+    """The Python that has DataJoint; tests that ask for it are skipped where there is none."""
+    python = datajoint_python()
+    if python is None:
+        pytest.skip(f"DataJoint is not installed: `make interop` installs it, or {VARIABLE} names its Python")
+    return python
+
+
+@pytest.fixture
+def lab_peer(datajoint: str, lab_url: str, lab_settings: Settings, tmp_path: Path) -> Peer:
+    """DataJoint in the restored database, with the same stores."""
+    return Peer(datajoint, lab_url, stores_of(lab_settings), tmp_path)
+
+
+@pytest.fixture
+def peer(datajoint: str, server_url: str, database: Database, tmp_path: Path) -> Peer:
+    """DataJoint in the tests' database, with the same stores."""
+    return Peer(datajoint, server_url, stores_of(database.settings), tmp_path)
+
+
+def stores_of(settings: Settings) -> dict[str, Any]:
+    """The stores as DataJoint is told about them."""
+    named = {
+        name: {"protocol": each.protocol, "location": each.location}
+        for name, each in settings.stores.by_name.items()
+    }
+    return {"default": settings.stores.default, **named}
+
+
+@pytest.fixture(params=["classes", "no classes"])
+def any_lab(request: pytest.FixtureRequest, lab_database: Database) -> Any:
+    """The pipeline, by its classes or as a virtual schema."""
+    if request.param == "classes":
+        return request.getfixturevalue("lab")
+    return dj.virtual_schema("lab", connection=lab_database)
 
 
 @pytest.fixture

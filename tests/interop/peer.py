@@ -13,16 +13,18 @@ from typing import Any, Final
 
 from psycopg.conninfo import conninfo_to_dict
 
-_VARIABLE: Final = "DJFLOW_TEST_DATAJOINT_PYTHON"
+VARIABLE: Final = "DJFLOW_TEST_DATAJOINT_PYTHON"
 _PROGRAM: Final = """
 from __future__ import annotations
 import json, sys
+from types import SimpleNamespace
 from typing import Any
 import datajoint as dj
 given = json.loads(sys.argv[1])
 dj.config["stores"] = given["stores"]
 dj.config["safemode"] = False
-{source}
+dj.config["jobs.add_job_metadata"] = True
+{sources}
 print(json.dumps({function}(dj, **given["arguments"]), default=str))
 """
 
@@ -30,14 +32,15 @@ print(json.dumps({function}(dj, **given["arguments"]), default=str))
 def datajoint_python() -> str | None:
     """The Python that has DataJoint: the one that the environment names, or else this one if it has it."""
     here = sys.executable if find_spec("datajoint") and find_spec("psycopg2") else None
-    return os.environ.get(_VARIABLE) or here
+    return os.environ.get(VARIABLE) or here
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
     """Calls functions with DataJoint as their first argument; what they give comes back as JSON.
 
-    A function stands by itself: only its text goes to the other process, so it imports what it uses.
+    A function stands by itself: only its text goes to the other process. So it imports what it uses, and
+    functions that it calls are named with it.
     """
 
     python: str
@@ -45,9 +48,12 @@ class Peer:
     stores: Mapping[str, Any]
     folder: Path
 
-    def __call__(self, function: Callable[..., Any], /, **arguments: Any) -> Any:
+    def __call__(
+        self, function: Callable[..., Any], /, *called: Callable[..., Any], **arguments: Any
+    ) -> Any:
         """The result of `function(dj, **arguments)` there. Raises `AssertionError` with what it wrote."""
-        program = _PROGRAM.format(source=getsource(function), function=function.__name__)
+        sources = "\n".join(map(getsource, (*called, function)))
+        program = _PROGRAM.format(sources=sources, function=function.__name__)
         given = json.dumps({"stores": self.stores, "arguments": arguments})
         done = subprocess.run(
             [self.python, "-W", "ignore", "-c", program, given],

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import Any
 
 import pytest
@@ -24,6 +25,10 @@ def lines(plan: AlterationPlan) -> list[str]:
     return [
         f"{each.table.table}: {each.change}".replace(f"{each.table.schema}.", "") for each in plan.changes
     ]
+
+
+def wrapped(text: str) -> list[str]:
+    return [part for line in text.splitlines() for part in wrap(line, 90, subsequent_indent="      ")]
 
 
 @pytest.fixture
@@ -57,7 +62,7 @@ def test_an_attribute_becomes_a_reference_to_a_new_table(subject: Any, schema: S
     @schema
     class Species(dj.Lookup):
         definition = "species : varchar(20)"
-        contents = [("mus",), ("rattus",)]  # noqa: RUF012 - as users write it
+        contents = (("mus",), ("rattus",))
 
     subject.definition = """
     subject : int32
@@ -214,7 +219,7 @@ def test_contents_that_were_added_are_inserted(schema: Schema) -> None:
     ---
     warm = true : bool
     """
-    Colour.contents = [("red", True), ("blue", False)]
+    Colour.contents = (("red", True), ("blue", False))  # type: ignore[assignment]
     Colour.alter()  # type: ignore[call-arg]
     assert Colour().to_dicts(order_by="colour") == snapshot(
         [{"colour": "blue", "warm": False}, {"colour": "red", "warm": True}]
@@ -309,15 +314,19 @@ def test_readers_elsewhere_survive_an_alteration(subject: Any, schema: Schema, o
 def test_a_plan_is_shown_as_text_and_as_a_page(subject: Any, schema: Schema) -> None:
     subject.definition = subject.definition.replace("varchar(20)", "varchar(3)")
     plan = planned(subject)
-    assert repr(plan).replace(schema.database, "lab") == snapshot("""\
-lab.subject, about 2 rows:
-  type of species: varchar(20) -> varchar(3)
-Would lose data (allow_loss=True permits it):
-  lab.subject: type of species: varchar(20) -> varchar(3): 1 row has a value of 'species' that varchar(3) would cut or round (for example subject='2', species='rattus').
-Statements:
-  ALTER TABLE "lab"."subject" ALTER COLUMN "species" TYPE character varying(3) USING CAST("species" AS character varying(3))
-  COMMENT ON COLUMN "lab"."subject"."species" IS ':varchar(3):'\
-""")
+    assert wrapped(repr(plan).replace(schema.database, "lab")) == snapshot(
+        [
+            "lab.subject, about 2 rows:",
+            "  type of species: varchar(20) -> varchar(3)",
+            "Would lose data (allow_loss=True permits it):",
+            "  lab.subject: type of species: varchar(20) -> varchar(3): 1 row has a value of 'species'",
+            "      that varchar(3) would cut or round (for example subject='2', species='rattus').",
+            "Statements:",
+            '  ALTER TABLE "lab"."subject" ALTER COLUMN "species" TYPE character varying(3) USING',
+            '      CAST("species" AS character varying(3))',
+            '  COMMENT ON COLUMN "lab"."subject"."species" IS \':varchar(3):\'',
+        ]
+    )
     page = plan._repr_html_()
     assert "<details>" in page
     assert "&lt;" not in repr(plan)

@@ -414,6 +414,34 @@ def test_an_archive_holds_what_its_transaction_sees(lab: Schema, tmp_path: Path)
     assert {entry.table.name.table: entry.content for entry in archive.manifest.tables} == contents_of(lab)
 
 
+def test_a_restore_is_undone_with_the_transaction_around_it(lab: Schema, tmp_path: Path) -> None:
+    before = contents_of(lab)
+    lab.dump(tmp_path / "kept")
+    lab.drop(prompt=False)
+    empty(tmp_path / "store")
+    with contextlib.suppress(ZeroDivisionError), lab.connection.transaction:
+        lab.restore(tmp_path / "kept")
+        assert contents_of(lab) == before
+        raise ZeroDivisionError
+    assert not lab.exists
+    assert all(name.startswith("_hash/") for name in objects_in(tmp_path / "store"))
+    lab.restore(tmp_path / "kept")
+    assert contents_of(lab) == before
+
+
+def test_progress_is_shown_when_asked_for(
+    lab: Schema, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab.dump(tmp_path / "kept")
+    verify_archive(tmp_path / "kept")
+    assert capsys.readouterr().err == ""
+    lab.dump(tmp_path / "again", display_progress=True)
+    verify_archive(tmp_path / "again", display_progress=True)
+    lab.restore(tmp_path / "again", on_conflict="skip", display_progress=True)
+    shown = capsys.readouterr().err
+    assert all(word in shown for word in ("archive again", "verify again", "restore again", "8.00/8.00"))
+
+
 # crashes
 
 # Each stands still when it has come to the rows of the second table.

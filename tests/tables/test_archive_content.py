@@ -1,5 +1,8 @@
 """The hash of contents: equal for equal rows, whatever their order; different for any other rows."""
 
+import hashlib
+import json
+import struct
 from typing import Any
 
 import numpy as np
@@ -9,7 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from djflow.errors import InvalidArgumentError
+from djflow.model.table import Table
 from djflow.tables.archive import ContentHash, content_hash
+from djflow.tables.archive.table_json import table_from_json, table_to_json
+from djflow.testing.schemas import schemas
 
 SCHEMA = pa.schema(
     [
@@ -98,10 +104,6 @@ def test_types_and_names_count() -> None:
 
 def test_the_hash_is_what_the_documentation_says() -> None:
     # Written down in docs/archives.md: must never change.
-    import hashlib
-    import json
-    import struct
-
     rows = [(7, "ab"), (None, "")]
     sums = [0, 0, 0, 0]
     for number, text in rows:
@@ -112,6 +114,12 @@ def test_the_hash_is_what_the_documentation_says() -> None:
     wanted = hashlib.sha256(json.dumps([["n", "t"], 2]).encode() + struct.pack("<4Q", *sums)).hexdigest()
     batch = pa.record_batch({"n": pa.array([7, None], pa.int16()), "t": ["ab", ""]})
     assert content_hash([batch]) == wanted
+
+
+@given(schemas("lab"))
+def test_tables_survive_json(tables: tuple[Table, ...]) -> None:
+    for table in tables:
+        assert table_from_json(json.loads(json.dumps(table_to_json(table)))) == table
 
 
 def test_a_type_that_no_column_has_is_refused() -> None:

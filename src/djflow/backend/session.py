@@ -6,18 +6,15 @@ Both open when first needed. Connections belong to a thread and to a process: a 
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pyarrow as pa
 
 from djflow.backend import rows
-from djflow.backend.connections import Connections
-from djflow.backend.sqlstate import translate
+from djflow.backend.rights import naming_rights, naming_rights_of
 from djflow.backend.statement import Parameters, ShippedStatement
-from djflow.backend.transaction import Action, Isolation, Transaction
+from djflow.backend.transactional import Transactional
 from djflow.configuration import Settings
-from djflow.errors import LostConnectionError, OutcomeUnknownError
 
 if TYPE_CHECKING:
     import psycopg
@@ -32,7 +29,7 @@ STREAM_BYTES: Final = 1 << 20
 INLINE_VALUES: Final = 200_000
 
 
-class Session(Connections):
+class Session(Transactional):
     """The way to one database. Safe to use from several threads; each has its own transaction.
 
     Everything opens lazily: making a session costs nothing. `inline_values` is how many values of
@@ -57,117 +54,15 @@ class Session(Connections):
         self._keep(connection, threading.main_thread())  # no thread's end closes it
         return Snapshot(connection)
 
-    @property
-    def connection(self) -> "psycopg.Connection[Any]":
-        """The psycopg connection of the calling thread, in autocommit mode outside `transaction()`.
-
-        Raises `LostConnectionError` where it broke inside a transaction; elsewhere it is opened again.
-        """
-        if not self.in_transaction:
-            return self._own()
-        transaction = self._thread.innermost
-        transaction.make_ready()
-        return transaction.connection
-
-    # transactions
-
-    @property
-    def in_transaction(self) -> bool:
-        """Whether this thread is inside `transaction()`."""
-        self._after_fork()
-        return self._thread.transaction is not None
-
-    @contextmanager
-    def transaction(self, isolation: Isolation | None = None) -> Iterator[None]:
-        """All statements inside commit together, or not at all; nested blocks are savepoints.
-
-        `isolation` is that of the outermost block, by default the server's: "read committed" unless it was
-        configured otherwise. A block inside another one keeps the isolation that it finds.
-        A statement that fails leaves the transaction as it was before; who catches its error can go on.
-        Raises `SerializationError` or `DeadlockError` where another transaction was in the way,
-        `LostConnectionError` where the connection broke, `OutcomeUnknownError` where it did so at the commit.
-        """
-        import psycopg
-
-        transaction = self.begin(isolation)
-        try:
-            yield
-        except BaseException as error:
-            self.roll_back(transaction)
-            if isinstance(error, psycopg.Error):
-                raise translate(error) from error
-            raise
-        else:
-            self.commit(transaction)
-
-    def begin(self, isolation: Isolation | None = None) -> Transaction:
-        """Begin a block as `transaction()` does; `commit` or `roll_back` must follow."""
-        if self.in_transaction:
-            transaction = self._thread.innermost
-            transaction.enter()
-            return transaction
-        try:
-            transaction = Transaction(self.connection, isolation)
-        except LostConnectionError:
-            if not self.settings.database.reconnect:
-                raise
-            self._forget_connection()
-            transaction = Transaction(self.connection, isolation)
-        self._thread.transaction = transaction
-        return transaction
-
-    def commit(self, transaction: Transaction | None = None) -> None:
-        """End the innermost block and keep what it did, once the blocks around it have ended likewise."""
-        transaction = transaction or self._thread.innermost
-        try:
-            transaction.commit()
-        finally:
-            self._settle(transaction)
-
-    def roll_back(self, transaction: Transaction | None = None) -> None:
-        """End the innermost block and undo what it did."""
-        transaction = transaction or self._thread.innermost
-        try:
-            transaction.roll_back()
-        finally:
-            self._settle(transaction)
-
-    def _settle(self, transaction: Transaction) -> None:
-        if not transaction.is_open and self._thread.transaction is transaction:
-            self._thread.transaction = None
-        for action in transaction.due():
-            action()
-
-    def pinned(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The same batches; where there is a transaction now, they can only be read inside it."""
-        return self._thread.innermost.pinned(batches) if self.in_transaction else batches
-
-    def after_rollback(self, action: Action) -> None:
-        """Have `action` called if the current transaction, or one around it, rolls back.
-
-        Raises `QueryError` outside of a transaction.
-        """
-        self._thread.undo.append(action)
-
-    def after_commit(self, action: Action) -> None:
-        """Have `action` called when the outermost transaction has committed; now, where there is none.
-
-        It is not called if the current block, or one around it, rolls back.
-        """
-        if self.in_transaction:
-            self._thread.innermost.done.append(action)
-        else:
-            action()
-
     # statements
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run a control statement with `$1`, `$2`, ... and return its rows, if any."""
-        return self._writing(lambda connection: rows.control(connection, sql, parameters))
+        return self._writing(sql, lambda connection: rows.control(connection, sql, parameters))
 
     def execute_own(self, sql: str, parameters: Sequence[Any] = ()) -> rows.Rows:
         """Run a user's statement, with `$1`, `$2`, ... or `%s` for the parameters, and return its rows."""
-        return self._writing(lambda connection: rows.own(connection, sql, parameters))
+        return self._writing(sql, lambda connection: rows.own(connection, sql, parameters))
 
     # Each statement may come with `shipped`, the same one with its large frames in temporary tables.
 
@@ -175,15 +70,15 @@ class Session(Connections):
         self, sql: str, parameters: Parameters, shipped: ShippedStatement | None = None
     ) -> list[tuple[Any, ...]]:
         """The rows of a small query; retried once on a fresh connection if the old one broke."""
-        return self._reading(lambda connection: _run(connection, sql, parameters, shipped).fetchall())
+        return self._reading(sql, lambda connection: _run(connection, sql, parameters, shipped).fetchall())
 
     def write(self, sql: str, parameters: Parameters, shipped: ShippedStatement | None = None) -> int:
         """Run a statement that writes; the number of rows affected."""
-        return self._writing(lambda connection: _run(connection, sql, parameters, shipped).rowcount)
+        return self._writing(sql, lambda connection: _run(connection, sql, parameters, shipped).rowcount)
 
     def copy(self, statement: str, payload: Iterable[bytes]) -> int:
         """Send rows in binary form to `COPY ... FROM STDIN`; the number of rows written."""
-        return self._writing(lambda connection: rows.copy_in(connection, statement, payload))
+        return self._writing(statement, lambda connection: rows.copy_in(connection, statement, payload))
 
     def read_small(
         self,
@@ -193,7 +88,7 @@ class Session(Connections):
         shipped: ShippedStatement | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """The batches of a query of few rows, inside a transaction or outside."""
-        cursor = self._reading(lambda connection: _run(connection, sql, parameters, shipped))
+        cursor = self._reading(sql, lambda connection: _run(connection, sql, parameters, shipped))
         return rows.batches(cursor, schema)
 
     def read_inside(
@@ -211,7 +106,8 @@ class Session(Connections):
         """
         from djflow.backend import copy_out
 
-        return copy_out.read(self._thread.innermost, statement, shipped, schema, batch_bytes)
+        batches = copy_out.read(self._thread.innermost, statement, shipped, schema, batch_bytes)
+        return naming_rights_of(batches, statement.text(str), self._ask)
 
     def read_bulk(
         self,
@@ -231,7 +127,8 @@ class Session(Connections):
         with_tables = None
         if shipped is not None:
             with_tables = Reading(shipped.sql, shipped.parameters, shipped.tables)
-        return self._begun(lambda pool: pool.stream(plain, with_tables, snapshot=snapshot))
+        batches = self._begun(lambda pool: pool.stream(plain, with_tables, snapshot=snapshot))
+        return naming_rights_of(batches, sql, self._ask)
 
     def read_stream(
         self,
@@ -249,41 +146,27 @@ class Session(Connections):
         from djflow.backend.adbc import SettledReading
 
         with_tables = None if shipped is None else SettledReading(shipped)
-        return self._begun(
+        batches = self._begun(
             lambda pool: pool.stream(
                 SettledReading(statement), with_tables, batch_bytes=batch_bytes, snapshot=snapshot
             )
         )
+        return naming_rights_of(batches, statement.text(str), self._ask)
 
     def _begun(self, stream: "Callable[[AdbcPool], Iterator[pa.RecordBatch]]") -> Iterator[pa.RecordBatch]:
         self._after_fork()
         return self._bulk.begun(stream, reconnect=self.settings.database.reconnect)
 
-    def _reading(self, action: "Callable[[psycopg.Connection[Any]], T]") -> T:
-        if self.in_transaction:
-            with self._thread.innermost.reading() as connection:
-                return action(connection)
-        try:
-            return action(self.connection)
-        except LostConnectionError:
-            if not self.settings.database.reconnect:
-                raise
-            self._forget_connection()
-            return action(self.connection)
+    def _reading(self, sql: str, action: "Callable[[psycopg.Connection[Any]], T]") -> T:
+        with naming_rights(sql, self._ask):
+            return self.reading(action)
 
-    def _writing(self, action: "Callable[[psycopg.Connection[Any]], T]") -> T:
-        if self.in_transaction:
-            with self._thread.innermost.writing() as connection:
-                return action(connection)
-        connection = self.connection
-        try:
-            return action(connection)
-        except LostConnectionError as error:
-            # Not run again: the server may have carried it out.
-            raise OutcomeUnknownError(
-                "The connection broke while the server ran a statement, which it may have carried out. "
-                "Look before you run it again."
-            ) from error
+    def _writing(self, sql: str, action: "Callable[[psycopg.Connection[Any]], T]") -> T:
+        with naming_rights(sql, self._ask):
+            return self.writing(action)
+
+    def _ask(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        return self.reading(lambda connection: rows.control(connection, sql, parameters))
 
 
 def _run(

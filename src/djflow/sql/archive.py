@@ -20,11 +20,6 @@ def lock_for_reading(tables: Iterable[TableName]) -> str:
     return f"LOCK TABLE {', '.join(map(qualified, tables))} IN ACCESS SHARE MODE"
 
 
-def has_rows(table: TableName) -> str:
-    """Whether a table has any row."""
-    return f"SELECT EXISTS (SELECT FROM {qualified(table)})"
-
-
 def count_uneven_arrays(rows: str, names: Iterable[str]) -> str:
     """How many of some rows have an array that is no plain list: of several dimensions, or not from 1 on.
 

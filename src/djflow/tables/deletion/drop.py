@@ -61,9 +61,10 @@ def _drop(session: Session, names: Sequence[TableName]) -> None:
     queues: list[TableName] = []
     for schema, tables in by_schema.items():
         there = relation_names(session.connection, schema)
-        queues += [TableName(schema, queue) for queue in map(_queue, tables) if queue in there]
+        jobs = [queue for queue in map(_queue, tables) if queue in there]
+        queues += [TableName(schema, queue) for queue in jobs]
         if LINEAGE_TABLE in there:
-            session.execute(delete_lineage(schema), [tables])
+            session.execute(delete_lineage(schema), [[*tables, *jobs]])
     session.execute(drop_tables([*queues, *names]))
 
 

@@ -1,0 +1,153 @@
+"""Every error that djflow raises on purpose.
+
+```
+DjflowError (= DataJointError)
+├── ConfigError                  a setting that cannot be read or used
+│   └── UnknownSettingError      a setting that does not exist
+├── DefinitionError              a mistake in a table definition, with its line and a caret
+├── ServerError                  the embedded PostgreSQL cannot run
+│   └── DiskFullError
+├── ConnectionFailedError        no server could be reached; says what was tried
+├── LostConnectionError
+│   └── OutcomeUnknownError      ... while something was being committed: look whether it was
+├── QueryError
+│   ├── QuerySyntaxError         a condition or expression that cannot be understood
+│   ├── AccessError              the role lacks a right
+│   │   └── OwnershipError       rows that belong to colleagues
+│   ├── UnknownRoleError         a database role that does not exist
+│   ├── DuplicateError           a key that exists already
+│   │   └── ConflictError        ... with other values than those given; lists the differences
+│   ├── MissingRowError          a row that must exist and does not
+│   ├── IntegrityError           a parent that does not exist, or a child that still does
+│   ├── UnknownAttributeError
+│   ├── MissingAttributeError
+│   ├── InvalidRowsError         a source of rows whose form insert does not understand
+│   ├── InvalidArgumentError     an argument of the wrong kind
+│   ├── MissingMethodError       an attribute that a query does not have, with what to write instead
+│   ├── AmbiguousPathError       tables connected by foreign keys in ways that give different rows
+│   ├── RetryableError           a transaction that another one was in the way of
+│   │   ├── SerializationError
+│   │   └── DeadlockError
+│   ├── SnapshotGoneError        a view of the database that nobody holds any more
+│   └── DataTypeError            a value that its column cannot hold, with row and column
+├── SemanticMatchError           namesakes with different lineages
+├── MissingTableError
+│   ├── MissingSchemaError       a schema that the database does not have
+│   └── UnknownTableError        a name that no table of a schema has
+├── AlterationError              a change of a table's definition that was refused; nothing was changed
+├── ArchiveError                 an archive that cannot be written, or is not what was written
+├── StorageError                 the object store refused
+│   ├── MissingExternalFile
+│   ├── BucketInaccessible
+│   ├── StoreFullError
+│   └── CorruptObjectError       stored bytes that are not what was written
+├── ThreadSafetyError
+└── PlannerBugError              a rewrite rule broke its promise: please report
+```
+"""
+
+from djflow.errors.access import AccessError, OwnershipError, UnknownRoleError
+from djflow.errors.attributes import DataTypeError, MissingAttributeError, UnknownAttributeError
+from djflow.errors.base import DjflowError
+from djflow.errors.configuration import ConfigError, ThreadSafetyError, UnknownSettingError
+from djflow.errors.definition import (
+    AlterationError,
+    DefinitionError,
+    MissingSchemaError,
+    MissingTableError,
+    NativeTypeWarning,
+    UnknownTableError,
+)
+from djflow.errors.query import (
+    AmbiguousPathError,
+    DeadlockError,
+    InvalidArgumentError,
+    MissingMethodError,
+    PlannerBugError,
+    QueryError,
+    QuerySyntaxError,
+    RetryableError,
+    SemanticMatchError,
+    SerializationError,
+    SnapshotGoneError,
+)
+from djflow.errors.rows import (
+    ConflictError,
+    DuplicateError,
+    IntegrityError,
+    InvalidRowsError,
+    MissingRowError,
+    PartIntegrityError,
+)
+from djflow.errors.server import (
+    ConnectionFailedError,
+    DiskFullError,
+    LostConnectionError,
+    OutcomeUnknownError,
+    ServerError,
+)
+from djflow.errors.storage import (
+    ArchiveError,
+    BucketInaccessible,
+    CorruptObjectError,
+    MissingExternalFile,
+    StorageError,
+    StoreFullError,
+)
+from djflow.errors.text import did_you_mean
+
+DataJointError = DjflowError
+
+# They are raised, shown and pickled by the place where people import them from.
+for _error in list(vars().values()):
+    if isinstance(_error, type):
+        _error.__module__ = __name__
+
+__all__ = [
+    "AccessError",
+    "AlterationError",
+    "AmbiguousPathError",
+    "ArchiveError",
+    "BucketInaccessible",
+    "ConfigError",
+    "ConflictError",
+    "ConnectionFailedError",
+    "CorruptObjectError",
+    "DataJointError",
+    "DataTypeError",
+    "DeadlockError",
+    "DefinitionError",
+    "DiskFullError",
+    "DjflowError",
+    "DuplicateError",
+    "IntegrityError",
+    "InvalidArgumentError",
+    "InvalidRowsError",
+    "LostConnectionError",
+    "MissingAttributeError",
+    "MissingExternalFile",
+    "MissingMethodError",
+    "MissingRowError",
+    "MissingSchemaError",
+    "MissingTableError",
+    "NativeTypeWarning",
+    "OutcomeUnknownError",
+    "OwnershipError",
+    "PartIntegrityError",
+    "PlannerBugError",
+    "QueryError",
+    "QuerySyntaxError",
+    "RetryableError",
+    "SemanticMatchError",
+    "SerializationError",
+    "ServerError",
+    "SnapshotGoneError",
+    "StorageError",
+    "StoreFullError",
+    "ThreadSafetyError",
+    "UnknownAttributeError",
+    "UnknownRoleError",
+    "UnknownSettingError",
+    "UnknownTableError",
+    "did_you_mean",
+]
