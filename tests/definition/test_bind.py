@@ -310,6 +310,14 @@ def test_no_key_is_nullable_even_in_a_spec_made_by_hand(spec: TableSpec) -> None
         bind_spec(spec, TableName("lab", "note"), LAB)
 
 
+def test_a_part_may_refer_to_its_master_through_another_part() -> None:
+    part = declare("-> master\nx : int32", TableName("lab", "session__a"), LAB)
+    below = declare(
+        "-> Session.A.proj(y='x')\nz : int32", TableName("lab", "session__b"), {**LAB, "Session.A": part}
+    )
+    assert below.primary_key == ("subject_id", "session_idx", "y", "z")
+
+
 def test_a_part_may_name_its_master_by_class() -> None:
     table = declare("-> Session\nx : int32", TableName("lab", "session__x"), LAB)
     assert unbind(table, class_path=path_of).primary[0] == ForeignKeySpec("master")

@@ -14,6 +14,7 @@ import djflow as dj
 from djflow.configuration import Settings, changed, load
 from djflow.relation.database import Database
 from tests.interop.peer import VARIABLE, Peer, datajoint_python
+from tests.interop.pipeline import declare, fill
 
 
 @pytest.fixture
@@ -182,3 +183,11 @@ def lab(lab_database: Database) -> Any:
         Spec=Spec,
         Ana=Ana,
     )
+
+
+@pytest.fixture
+def ours(schema: dj.Schema) -> SimpleNamespace:
+    """A pipeline that djflow declared and filled."""
+    tables = declare(dj, schema)
+    fill(tables)
+    return tables

@@ -1,7 +1,10 @@
 """A pipeline that both libraries declare with the same text."""
 
+from datetime import date, datetime
 from types import SimpleNamespace
 from typing import Any
+
+import numpy as np
 
 
 def declare(dj: Any, schema: Any) -> SimpleNamespace:
@@ -11,7 +14,7 @@ def declare(dj: Any, schema: Any) -> SimpleNamespace:
     class Kind(dj.Lookup):
         definition = """
         # a kind of 'things', in "quotes" \\ <b>
-        kind : varchar(20)   # it's a "name"
+        kind : varchar(20)   # it's a name
         """
         contents = (("cat",), ("dog",))
 
@@ -119,3 +122,49 @@ def declare(dj: Any, schema: Any) -> SimpleNamespace:
     return SimpleNamespace(
         Kind=Kind, Setup=Setup, Animal=Animal, Pair=Pair, Session=Session, Read=Read, Score=Score
     )
+
+
+def animal(number: int) -> dict[str, Any]:
+    """A row with a value of every type, but for UUIDs, which DataJoint cannot read."""
+    return {
+        "animal": number,
+        "kind": ("cat", "dog")[number % 2],
+        "tiny": -number,
+        "small": 300 + number,
+        "large": 2**40 + number,
+        "single": 0.5,
+        "double": 1e300,
+        "alive": number % 2 == 0,
+        "weight": "12.125",
+        "code": "abcd",
+        "name": f"it's \\ %s \u00e9 {number}",
+        "side": "r",
+        "born": date(2024, 2, 29),
+        "seen": datetime(2024, 5, 6, 7, 8, 9, 123456),
+        "told": datetime(2024, 5, 6, 7, 8, 9, 123000),
+        "meta": {"k": [1, None], "deep": {"x": "\u00fc"}},
+        "raw": b"\x00\xff",
+        "trace": np.arange(6, dtype=np.int16).reshape(2, 3),
+        "picture": np.linspace(0, 1, 5),
+        "notes": {"q": np.eye(2), "by": "ann"},
+        "packed": b"packed",
+    }
+
+
+def fill(tables: SimpleNamespace) -> None:
+    """Rows for all tables, which `make` fills for all sessions but the last."""
+    tables.Setup.insert1({"rate": 2.5})
+    tables.Animal.insert([animal(number) for number in range(4)])
+    tables.Pair.insert(
+        [
+            {"animal": 0, "food": "cat", "mate": 1, "twin": None},
+            {"animal": 0, "food": "dog", "mate": None, "twin": 2},
+            {"animal": 3, "food": "dog", "mate": 1, "twin": 1},
+        ]
+    )
+    days = [date(2024, 1, day) for day in (1, 2, 3)]
+    tables.Session.insert([(0, 1, days[0]), (0, 2, days[1]), (1, 1, days[2]), (2, 1, days[0])])
+    trials = [(animal, session, trial) for animal, session in ((0, 1), (0, 2), (1, 1)) for trial in range(3)]
+    tables.Session.Trial.insert([(*key, None if key[2] == 2 else key[2] / 4) for key in trials])
+    tables.Read.populate("animal < 2")
+    tables.Score.populate()

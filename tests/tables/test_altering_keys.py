@@ -95,7 +95,7 @@ def lab(schema: Schema) -> Any:
 @pytest.fixture
 def elsewhere(database: Database, lab: Any) -> Iterator[Any]:  # noqa: ARG001 - its definition names it
     """A table of another schema that refers to the pipeline."""
-    other = Schema(f"test_{uuid4().hex[:12]}", connection=database)
+    other = Schema(f"testz_{uuid4().hex[:12]}", connection=database)  # behind the other by name
 
     @other
     class Remark(dj.Manual):
@@ -205,10 +205,10 @@ def test_an_added_key_attribute_is_filled_from_the_parent_all_the_way_down(
             "session__scan: drop foreign key (subject, session) -> session (subject, session)",
             "session__scan: add foreign key (subject, session, code) -> session (subject, session, code)",
             "session__scan: add index(subject, session, code)",
-            "remark: add key attribute code : varchar(8), filled from 'code' of test_00f22c26934f.session",
+            "remark: add key attribute code : varchar(8), filled from 'code' of test_528d959527f1.session",
             "remark: primary key: (subject, session) -> (subject, session, code)",
-            "remark: drop foreign key (subject, session) -> test_00f22c26934f.session (subject, session)",
-            "remark: add foreign key (subject, session, code) -> session (subject, session, code)",
+            "remark: drop foreign key (subject, session) -> test_528d959527f1.session (subject, session)",
+            "remark: add foreign key (subject, session, code) -> test_528d959527f1.session (subject, session, code)",
         ]
     )
     schema.alter()
@@ -282,8 +282,8 @@ def test_a_key_attribute_that_goes_goes_everywhere(lab: Any, elsewhere: Any) -> 
             "session__scan: add foreign key (subject) -> session (subject)",
             "remark: drop key attribute session : int16",
             "remark: primary key: (subject, session) -> (subject)",
-            "remark: drop foreign key (subject, session) -> test_75e35b93b570.session (subject, session)",
-            "remark: add foreign key (subject) -> test_75e35b93b570.session (subject)",
+            "remark: drop foreign key (subject, session) -> test_6bc066c7f4ab.session (subject, session)",
+            "remark: add foreign key (subject) -> test_6bc066c7f4ab.session (subject)",
         ]
     )
     lab.session.alter()

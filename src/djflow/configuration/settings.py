@@ -38,8 +38,8 @@ class JobsSettings:
 class DisplaySettings:
     """How relations and diagrams are shown: at most `limit` rows.
 
-    The others are not used yet: `width` of columns in characters, `show_tuple_count`, and
-    `diagram_direction`, `"LR"` (left to right) or `"TB"` (top to bottom).
+    `diagram_direction` is `"LR"` (left to right) or `"TB"` (top to bottom).
+    The others are not used yet: `width` of columns in characters, and `show_tuple_count`.
     """
 
     limit: int = 12

@@ -234,10 +234,11 @@ def _check_master(table: Table) -> None:
     master = table.name.master
     if master is None:
         return
-    if not any(foreign_key.parent == master and foreign_key.in_key for foreign_key in table.foreign_keys):
+    parents = {foreign_key.parent for foreign_key in table.foreign_keys if foreign_key.in_key}
+    if not any(master in (parent, parent.master) for parent in parents):
         raise DefinitionError(
             f"The part {table.name} does not refer to its master {master} in its primary key.",
-            hint="Add a first line `-> master`.",
+            hint="Add a first line `-> master`, or refer to another part of the same master.",
         )
 
 

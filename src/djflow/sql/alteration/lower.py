@@ -7,7 +7,16 @@ from typing import TypeVar
 from djflow.errors import AlterationError
 from djflow.model.names import TableName
 from djflow.model.table import Attribute, ForeignKey, Table
-from djflow.model.types import EnumType, NativeType
+from djflow.model.types import EnumType
+from djflow.sql.alteration.actions import (
+    alter_table,
+    comment_of,
+    comment_text,
+    fill_from_parent,
+    has_same_type,
+    is_serial,
+    set_default,
+)
 from djflow.sql.alteration.casts import cast, physical_sql
 from djflow.sql.alteration.changes import (
     AddColumn,
@@ -29,7 +38,6 @@ from djflow.sql.alteration.delta import Delta, Deltas, Fill, FromParent, inherit
 from djflow.sql.alteration.physical import Physical
 from djflow.sql.ddl import (
     column_clause,
-    column_comment,
     column_type,
     create_table,
     default_value,
@@ -119,21 +127,21 @@ class _Lowering:
                 and set(key.columns) == set(zip(reference.own, reference.referenced, strict=True))
                 for key in going
             ):
-                yield _alter(delta, f"DROP CONSTRAINT {quote(reference.name)}")
+                yield alter_table(delta, f"DROP CONSTRAINT {quote(reference.name)}")
 
     def drop_keys_and_indexes(self, delta: Delta) -> Iterator[str]:
         constraints = {index.name: index.constraint for index in self._physical(delta).indexes}
         for change in self._of(delta, DropIndex):
             if constraints.get(change.name):
-                yield _alter(delta, f"DROP CONSTRAINT {quote(constraints[change.name])}")
+                yield alter_table(delta, f"DROP CONSTRAINT {quote(constraints[change.name])}")
             elif change.name:
                 yield f"DROP INDEX {qualified(TableName(delta.name.schema, change.name))}"
         if self._of(delta, ChangePrimaryKey) and self._physical(delta).primary:
-            yield _alter(delta, f"DROP CONSTRAINT {quote(self._physical(delta).primary)}")
+            yield alter_table(delta, f"DROP CONSTRAINT {quote(self._physical(delta).primary)}")
 
     def rename(self, delta: Delta) -> Iterator[str]:
         for change in self._of(delta, RenameColumn):
-            yield _alter(delta, f"RENAME COLUMN {quote(change.old)} TO {quote(change.new)}")
+            yield alter_table(delta, f"RENAME COLUMN {quote(change.old)} TO {quote(change.new)}")
 
     def shape(self, delta: Delta) -> Iterator[str]:
         """Columns added and retyped, at once: the server rewrites the table once."""
@@ -142,17 +150,17 @@ class _Lowering:
             *(action for change in self._of(delta, ChangeType) for action in self._retyped(delta, change)),
         ]
         if actions:
-            yield _alter(delta, *actions)
+            yield alter_table(delta, *actions)
         defaults = [
             *(
-                f"ALTER COLUMN {quote(change.column.name)} {_default(change.column)}"
+                f"ALTER COLUMN {quote(change.column.name)} {set_default(change.column)}"
                 for change in self._of(delta, AddColumn)
                 if isinstance(change.source, Fill)
             ),
             *self._defaults(delta),
         ]
         if defaults:
-            yield _alter(delta, *defaults)
+            yield alter_table(delta, *defaults)
 
     def _added(self, delta: Delta, change: AddColumn) -> Iterator[str]:
         column, source = change.column, change.source
@@ -170,32 +178,32 @@ class _Lowering:
 
     def _retyped(self, delta: Delta, change: ChangeType) -> Iterator[str]:
         old, new = change.old, change.new
-        if _is_serial(new) and not _is_serial(old) and new.name not in inherited(delta.new):
+        if is_serial(new) and not is_serial(old) and new.name not in inherited(delta.new):
             raise AlterationError(
                 f"{delta.name}: {old.name!r} cannot become a {new.type}, which counts by itself. "
                 "Add a new attribute of that type and drop this one.",
                 table=str(delta.name),
             )
         name, target = quote(new.name), self._type(delta.new, new)
-        if _same_type(old, new):
+        if has_same_type(old, new):
             return
-        if old.default is not None or _is_serial(old):
+        if old.default is not None or is_serial(old):
             yield f"ALTER COLUMN {name} DROP DEFAULT"
         if physical_sql(old.stored) != target or isinstance(old.stored, EnumType):
             yield f"ALTER COLUMN {name} TYPE {target} USING {cast(name, old.stored, target)}"
 
     def _defaults(self, delta: Delta) -> Iterator[str]:
-        retyped = {c.new.name for c in self._of(delta, ChangeType) if not _same_type(c.old, c.new)}
+        retyped = {c.new.name for c in self._of(delta, ChangeType) if not has_same_type(c.old, c.new)}
         changed = {c.new.name for c in self._of(delta, ChangeDefault)}
         for old, new in delta.kept:
-            is_lost = new.name in retyped and (old.default is not None or _is_serial(old))
+            is_lost = new.name in retyped and (old.default is not None or is_serial(old))
             if new.name in changed or (is_lost and new.default is not None):
-                yield f"ALTER COLUMN {quote(new.name)} {_default(new)}"
+                yield f"ALTER COLUMN {quote(new.name)} {set_default(new)}"
 
     def fill(self, delta: Delta) -> Iterator[str]:
         for change in self._of(delta, AddColumn):
             if isinstance(change.source, FromParent):
-                yield _filled_from(delta, change.column, change.source)
+                yield fill_from_parent(delta, change.column, change.source)
         for nulls in self._of(delta, ChangeNullability):
             if nulls.fill is not None:
                 name = quote(nulls.new.name)
@@ -205,20 +213,20 @@ class _Lowering:
     def require(self, delta: Delta) -> Iterator[str]:
         for nulls in self._of(delta, ChangeNullability):
             word = "DROP" if nulls.new.nullable else "SET"
-            yield _alter(delta, f"ALTER COLUMN {quote(nulls.new.name)} {word} NOT NULL")
+            yield alter_table(delta, f"ALTER COLUMN {quote(nulls.new.name)} {word} NOT NULL")
         for change in self._of(delta, AddColumn):
             if isinstance(change.source, FromParent) and not change.column.nullable:
-                yield _alter(delta, f"ALTER COLUMN {quote(change.column.name)} SET NOT NULL")
+                yield alter_table(delta, f"ALTER COLUMN {quote(change.column.name)} SET NOT NULL")
 
     def drop_columns(self, delta: Delta) -> Iterator[str]:
         actions = [f"DROP COLUMN {quote(change.column.name)}" for change in self._of(delta, DropColumn)]
         if actions:
-            yield _alter(delta, *actions)
+            yield alter_table(delta, *actions)
 
     def add_keys(self, delta: Delta) -> Iterator[str]:
         if self._of(delta, ChangePrimaryKey):
             names = ", ".join(quote(name) for name in delta.new.primary_key)
-            yield _alter(delta, f"ADD PRIMARY KEY ({names})")
+            yield alter_table(delta, f"ADD PRIMARY KEY ({names})")
 
     def add_indexes(self, delta: Delta) -> Iterator[str]:
         specs = [change.index for change in self._of(delta, AddIndex)]
@@ -229,17 +237,17 @@ class _Lowering:
     def add_references(self, delta: Delta) -> Iterator[str]:
         keys = [change.key for change in self._of(delta, AddForeignKey)]
         for key in dict.fromkeys((*keys, *(kept for _, kept in self._rebuilt(delta)))):
-            yield _alter(delta, f"ADD {foreign_key_clause(key)}")
+            yield alter_table(delta, f"ADD {foreign_key_clause(key)}")
 
     def comments(self, delta: Delta) -> Iterator[str]:
         if self._of(delta, ChangeTableComment):
-            yield f"COMMENT ON TABLE {qualified(delta.name)} IS {_text(delta.new.comment)}"
-        before = {delta.names[old.name]: _comment(delta.old, old) for old, _ in delta.kept}
+            yield f"COMMENT ON TABLE {qualified(delta.name)} IS {comment_text(delta.new.comment)}"
+        before = {delta.names[old.name]: comment_of(delta.old, old) for old, _ in delta.kept}
         for column in delta.new.columns:
-            comment = _comment(delta.new, column)
+            comment = comment_of(delta.new, column)
             if comment != before.get(column.name, ""):
                 place = f"{qualified(delta.name)}.{quote(column.name)}"
-                yield f"COMMENT ON COLUMN {place} IS {_text(comment)}"
+                yield f"COMMENT ON COLUMN {place} IS {comment_text(comment)}"
 
     def _rebuilt(self, delta: Delta) -> Iterator[tuple[ForeignKey, ForeignKey]]:
         """References that stay and yet stand in the way of a new type or key on one of their sides."""
@@ -272,40 +280,3 @@ class _Lowering:
 
     def _of(self, delta: Delta, kind: type[_C]) -> list[_C]:
         return [change for change in self.changes[delta.name] if isinstance(change, kind)]
-
-
-def _alter(delta: Delta, *actions: str) -> str:
-    body = ",\n".join(f"  {action}" for action in actions)
-    return f"ALTER TABLE {qualified(delta.name)}" + (f" {actions[0]}" if len(actions) == 1 else f"\n{body}")
-
-
-def _default(column: Attribute) -> str:
-    if column.default is None:
-        return "DROP DEFAULT"
-    return f"SET DEFAULT {default_value(column.default, column)}"
-
-
-def _filled_from(delta: Delta, column: Attribute, source: FromParent) -> str:
-    join = " AND ".join(f"child.{quote(own)} = parent.{quote(theirs)}" for own, theirs in source.pairs)
-    return (
-        f"UPDATE {qualified(delta.name)} AS child SET {quote(column.name)} = parent.{quote(source.column)}\n"
-        f"FROM {qualified(source.parent)} AS parent WHERE {join}"
-    )
-
-
-def _same_type(old: Attribute, new: Attribute) -> bool:
-    if isinstance(old.stored, EnumType) or isinstance(new.stored, EnumType):
-        return old.stored == new.stored
-    return physical_sql(old.stored) == physical_sql(new.stored) and _is_serial(old) == _is_serial(new)
-
-
-def _is_serial(column: Attribute) -> bool:
-    return isinstance(column.stored, NativeType) and "serial" in column.stored.sql
-
-
-def _comment(table: Table, column: Attribute) -> str:
-    return "" if column.name in inherited(table) else column_comment(column)
-
-
-def _text(comment: str) -> str:
-    return literal(comment) if comment else "NULL"

@@ -7,7 +7,8 @@ from typing import Final
 from djflow.backend.session import Session
 from djflow.errors import QueryError
 from djflow.sql.alteration.changes import TableChange
-from djflow.sql.alteration.questions import Question, trial_function, with_trial
+from djflow.sql.alteration.questions import Question
+from djflow.sql.alteration.trials import trial_function, with_trial
 from djflow.tables.alteration.plan import Finding
 
 _LONGEST: Final = 60
