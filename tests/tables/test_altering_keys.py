@@ -1,5 +1,6 @@
 """Primary keys and foreign keys change, and all that inherits them follows."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -28,9 +29,7 @@ def planned(table: Any, **options: Any) -> AlterationPlan:
 
 def lines(plan: AlterationPlan) -> list[str]:
     """The changes by table, without the names of schemas."""
-    return [
-        f"{each.table.table}: {each.change}".replace(f"{each.table.schema}.", "") for each in plan.changes
-    ]
+    return [re.sub(r"testz?_[0-9a-f]{12}\.", "", str(each)) for each in plan.changes]
 
 
 @pytest.fixture
@@ -205,10 +204,10 @@ def test_an_added_key_attribute_is_filled_from_the_parent_all_the_way_down(
             "session__scan: drop foreign key (subject, session) -> session (subject, session)",
             "session__scan: add foreign key (subject, session, code) -> session (subject, session, code)",
             "session__scan: add index(subject, session, code)",
-            "remark: add key attribute code : varchar(8), filled from 'code' of test_528d959527f1.session",
+            "remark: add key attribute code : varchar(8), filled from 'code' of session",
             "remark: primary key: (subject, session) -> (subject, session, code)",
-            "remark: drop foreign key (subject, session) -> test_528d959527f1.session (subject, session)",
-            "remark: add foreign key (subject, session, code) -> test_528d959527f1.session (subject, session, code)",
+            "remark: drop foreign key (subject, session) -> session (subject, session)",
+            "remark: add foreign key (subject, session, code) -> session (subject, session, code)",
         ]
     )
     schema.alter()
@@ -282,8 +281,8 @@ def test_a_key_attribute_that_goes_goes_everywhere(lab: Any, elsewhere: Any) -> 
             "session__scan: add foreign key (subject) -> session (subject)",
             "remark: drop key attribute session : int16",
             "remark: primary key: (subject, session) -> (subject)",
-            "remark: drop foreign key (subject, session) -> test_6bc066c7f4ab.session (subject, session)",
-            "remark: add foreign key (subject) -> test_6bc066c7f4ab.session (subject)",
+            "remark: drop foreign key (subject, session) -> session (subject, session)",
+            "remark: add foreign key (subject) -> session (subject)",
         ]
     )
     lab.session.alter()

@@ -177,6 +177,27 @@ def update_row(table: Table, given: Iterable[str], reset: Iterable[str], key: It
     return f"UPDATE {qualified(table.name)} SET {changes} WHERE {condition or 'true'} RETURNING true"
 
 
+# rows that nobody else is to change
+
+
+def lock_rows(rows: str) -> str:
+    """Lock the rows of a table that a plain SELECT of it gives, until the transaction ends; their number.
+
+    >>> lock_rows("SELECT 1 FROM lab.subject")
+    'SELECT count(*) FROM (SELECT 1 FROM lab.subject FOR UPDATE) AS locked'
+    """
+    return f"SELECT count(*) FROM ({rows} FOR UPDATE) AS locked"
+
+
+def lock_table(name: TableName) -> str:
+    """Let others only read a table, until the transaction ends.
+
+    >>> lock_table(TableName("lab", "subject"))
+    'LOCK TABLE "lab"."subject" IN SHARE ROW EXCLUSIVE MODE'
+    """
+    return f"LOCK TABLE {qualified(name)} IN SHARE ROW EXCLUSIVE MODE"
+
+
 def _listed(columns: Iterable[str]) -> str:
     return _comma(quote(name) for name in columns)
 

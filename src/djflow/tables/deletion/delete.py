@@ -9,6 +9,7 @@ from djflow.engine.counting import count_all
 from djflow.errors import IntegrityError
 from djflow.model.names import TableName, Tier
 from djflow.tables.deletion.cascade import Cascade, delete_rows, plan_cascade
+from djflow.tables.deletion.hold import held_cascade, sees_one_moment
 from djflow.tables.deletion.integrity import PartIntegrity, refuse_part
 from djflow.tables.prompt import asks, confirmed
 
@@ -86,13 +87,22 @@ class _Deletion:
         return database.run_in_transaction(lambda: self._attempt(at_most), isolation="repeatable read")
 
     def _attempt(self, at_most: Mapping[TableName, int] | None) -> int:
-        cascade = _cascade(self.table, self.policy)
+        cascade = self._cascade()
         if self.archive is not None:
             self._keep(cascade, self.archive)
         deleted = cascade.delete(self.table.connection.session)
         if at_most is not None and any(number > at_most.get(name, 0) for name, number in deleted.items()):
             raise _Grown
         return deleted[cascade.seed]
+
+    def _cascade(self) -> Cascade:
+        database, name = self.table.connection, self.table.table_model.name
+        session = database.session
+        if sees_one_moment(session):
+            return _cascade(self.table, self.policy)
+        return held_cascade(
+            session, database.whole_catalog(), name, self.table.logical_plan, self.policy
+        )
 
     def _keep(self, cascade: Cascade, path: str | Path) -> None:
         from djflow.tables.archive import write_archive
