@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check suite bench format clean
+.PHONY: demo test check suite interop bench format clean
 .DEFAULT_GOAL := help
 
 help:  ## List the commands
@@ -26,6 +26,10 @@ $(STAMP)-bench: $(STAMP)-dev pyproject.toml
 	$(BIN)/python -m pip install --quiet --group bench
 	@touch $@
 
+$(STAMP)-interop: $(STAMP)-dev pyproject.toml
+	$(BIN)/python -m pip install --quiet --group interop
+	@touch $@
+
 demo: $(STAMP)-demo  ## Install and run the demo pipeline on the embedded PostgreSQL
 	$(BIN)/djflow demo
 
@@ -40,6 +44,9 @@ check: $(STAMP)-dev  ## Lint, types, layers, dependencies
 
 suite: $(STAMP)-dev  ## Run the tests
 	$(BIN)/pytest --numprocesses=2
+
+interop: $(STAMP)-interop  ## Run the tests in which DataJoint itself takes part
+	DJFLOW_TEST_DATAJOINT_PYTHON=$(abspath $(BIN))/python $(BIN)/pytest tests/interop
 
 bench: $(STAMP)-bench  ## Print the benchmarks' ratios
 	$(BIN)/python -m benchmarks

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from psycopg.conninfo import conninfo_to_dict
+from tests.interop.peer import VARIABLE, Peer, datajoint_python, stores_of
+from tests.interop.pipeline import declare, fill
 
 import djflow as dj
 from djflow.configuration import Settings, changed, load
 from djflow.relation.database import Database
-from tests.interop.peer import VARIABLE, Peer, datajoint_python
-from tests.interop.pipeline import declare, fill
 
 
 @pytest.fixture
@@ -62,15 +62,6 @@ def lab_peer(datajoint: str, lab_url: str, lab_settings: Settings, tmp_path: Pat
 def peer(datajoint: str, server_url: str, database: Database, tmp_path: Path) -> Peer:
     """DataJoint in the tests' database, with the same stores."""
     return Peer(datajoint, server_url, stores_of(database.settings), tmp_path)
-
-
-def stores_of(settings: Settings) -> dict[str, Any]:
-    """The stores as DataJoint is told about them."""
-    named = {
-        name: {"protocol": each.protocol, "location": each.location}
-        for name, each in settings.stores.by_name.items()
-    }
-    return {"default": settings.stores.default, **named}
 
 
 @pytest.fixture(params=["classes", "no classes"])

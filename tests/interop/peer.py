@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from psycopg.conninfo import conninfo_to_dict
 
+from djflow.configuration import Settings
+
 VARIABLE: Final = "DJFLOW_TEST_DATAJOINT_PYTHON"
 _PROGRAM: Final = """
 from __future__ import annotations
@@ -35,6 +37,15 @@ def datajoint_python() -> str | None:
     return os.environ.get(VARIABLE) or here
 
 
+def stores_of(settings: Settings) -> dict[str, Any]:
+    """The stores as DataJoint is told about them."""
+    named = {
+        name: {"protocol": each.protocol, "location": each.location}
+        for name, each in settings.stores.by_name.items()
+    }
+    return {"default": settings.stores.default, **named}
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
     """Calls functions with DataJoint as their first argument; what they give comes back as JSON.
@@ -48,9 +59,7 @@ class Peer:
     stores: Mapping[str, Any]
     folder: Path
 
-    def __call__(
-        self, function: Callable[..., Any], /, *called: Callable[..., Any], **arguments: Any
-    ) -> Any:
+    def __call__(self, function: Callable[..., Any], /, *called: Callable[..., Any], **arguments: Any) -> Any:
         """The result of `function(dj, **arguments)` there. Raises `AssertionError` with what it wrote."""
         sources = "\n".join(map(getsource, (*called, function)))
         program = _PROGRAM.format(sources=sources, function=function.__name__)

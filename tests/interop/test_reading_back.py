@@ -1,72 +1,32 @@
-"""What djflow wrote is read by DataJoint itself, where the environment names a Python that has it."""
+"""What djflow wrote into a database that DataJoint made is read by DataJoint itself."""
 
-import json
-import os
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
-from psycopg.conninfo import conninfo_to_dict
-
-PYTHON = os.environ.get("DJFLOW_TEST_DATAJOINT_PYTHON", "")
-
-pytestmark = pytest.mark.skipif(not PYTHON, reason="DJFLOW_TEST_DATAJOINT_PYTHON names no Python")
-
-# Prints what it sees as JSON; tables and columns come from the database, so nothing is declared twice.
-READER = """
-import json, sys
-import numpy as np
-import datajoint as dj
-
-dj.config["stores"] = {"default": "main", "main": {"protocol": "file", "location": sys.argv[1]}}
-lab = dj.VirtualModule("lab", "lab")
-session = (lab.Session & "session_idx = 9").fetch1()
-subject = (lab.Subject & "subject_id = 7").fetch1()
-made = (lab.Ana & "session_idx = 2").to_dicts(order_by="species")
-print(json.dumps({
-    "trace": np.asarray(session["trace"]).tolist(),
-    "trace_type": str(np.asarray(session["trace"]).dtype),
-    "arr": np.asarray(session["arr"]).tolist(),
-    "bigb": {"q": session["bigb"]["q"].tolist(), "name": session["bigb"]["name"]},
-    "mate": session["mate_id"],
-    "subject": {name: str(value) for name, value in subject.items() if name not in ("meta", "raw")},
-    "meta": subject["meta"],
-    "raw": bytes(subject["raw"]).hex(),
-    "made": [{"y": row["y"], "a": row["z"]["a"].tolist(), "k": row["z"]["k"]} for row in made],
-    "parts": len(lab.Ana.P & "session_idx = 2"),
-    "restricted": len(lab.Subject & {"sex": "F"}),
-    "joined": len(lab.Session * lab.Session.Trial),
-}))
-"""
+from tests.interop.peer import Peer
 
 
-def read_back(url: str, store: Path, folder: Path) -> dict[str, Any]:
-    parts = conninfo_to_dict(url)
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "DJ_BACKEND": "postgresql",
-        "DJ_HOST": str(parts["host"]),
-        "DJ_PORT": str(parts.get("port") or 5432),
-        "DJ_USER": str(parts["user"]),
-        "DJ_PASS": str(parts.get("password", "unused")),
-        "DJ_DATABASE_NAME": str(parts["dbname"]),
-        "DJ_USE_TLS": "false",
+def reads(dj: Any) -> dict[str, Any]:
+    import numpy as np
+
+    lab = dj.VirtualModule("lab", "lab")  # nothing is declared twice
+    session = (lab.Session & "session_idx = 9").fetch1()
+    subject = (lab.Subject & "subject_id = 7").fetch1()
+    made = (lab.Ana & "session_idx = 2").to_dicts(order_by="species")
+    return {
+        "trace": np.asarray(session["trace"]).tolist(),
+        "trace_type": str(np.asarray(session["trace"]).dtype),
+        "arr": np.asarray(session["arr"]).tolist(),
+        "bigb": {"q": session["bigb"]["q"].tolist(), "name": session["bigb"]["name"]},
+        "mate": session["mate_id"],
+        "subject": {name: str(value) for name, value in subject.items() if name not in ("meta", "raw")},
+        "meta": subject["meta"],
+        "raw": bytes(subject["raw"]).hex(),
+        "made": [{"y": row["y"], "a": row["z"]["a"].tolist(), "k": row["z"]["k"]} for row in made],
+        "parts": len(lab.Ana.P & "session_idx = 2"),
+        "restricted": len(lab.Subject & {"sex": "F"}),
+        "joined": len(lab.Session * lab.Session.Trial),
     }
-    done = subprocess.run(
-        [PYTHON, "-c", READER, str(store)],
-        env=environment,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
 
 
 def write(lab: Any) -> None:
@@ -75,7 +35,7 @@ def write(lab: Any) -> None:
             "subject_id": 7,
             "species": "rat",
             "name": "it's \\ %é",
-            "sex": "F",
+            "sex": "M",
             "dob": "2024-02-29",
             "weight": "12.125",
             "meta": {"k": [1, None]},
@@ -85,6 +45,7 @@ def write(lab: Any) -> None:
             "raw": b"\x00\xff",
         }
     )
+    lab.Subject().update1({"subject_id": 7, "sex": "F"})
     lab.Session.insert1(
         {
             "subject_id": 0,
@@ -92,16 +53,17 @@ def write(lab: Any) -> None:
             "session_date": "2024-03-01",
             "mate_id": 2,
             "trace": np.arange(6, dtype=np.int16).reshape(2, 3),
-            "arr": np.linspace(0, 1, 5),
+            "arr": np.zeros(2),
             "bigb": {"q": np.eye(2), "name": "é"},
         }
     )
+    lab.Session().update1({"subject_id": 0, "session_idx": 9, "arr": np.linspace(0, 1, 5)})
     lab.Ana.populate()
 
 
-def test_datajoint_reads_what_djflow_wrote(lab: Any, lab_url: str, tmp_path: Path) -> None:
+def test_datajoint_reads_what_djflow_wrote(lab: Any, lab_peer: Peer) -> None:
     write(lab)
-    found = read_back(lab_url, tmp_path / "store", tmp_path)
+    found = lab_peer(reads)
     assert found["trace"] == [[0, 1, 2], [3, 4, 5]]
     assert found["trace_type"] == "int16"
     assert found["arr"] == np.linspace(0, 1, 5).tolist()

@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
+from tests.interop.peer import Peer
+from tests.interop.pipeline import declare
 
 import djflow as dj
 from djflow.backend.introspect import introspect
 from djflow.model.table import Table
 from djflow.relation.database import Database
-from tests.interop.peer import Peer
-from tests.interop.pipeline import declare
 
 # Beyond what `introspect` tells: all that pg_dump would write down, but for the defaults and comments there.
 _NAMED = """
@@ -78,8 +78,8 @@ def test_tables_that_datajoint_declared_need_no_alteration(schema: dj.Schema, pe
 
 
 def saved_module(dj: Any, text: str) -> list[str]:
-    names: dict[str, Any] = {}
-    exec(text.replace("import djflow as dj", "import datajoint as dj"), names)
+    names: dict[str, Any] = {"dj": dj}
+    exec(text.replace("import djflow as dj\n", ""), names)  # noqa: S102 - our own text
     return list(names["schema"].list_tables())
 
 

@@ -33,6 +33,12 @@ SELECT a.pid FROM pg_stat_activity a
 WHERE a.datname = current_database() AND a.backend_type = 'client backend' AND a.wait_event_type = 'Lock'
   AND cardinality(pg_blocking_pids(a.pid)) > 0
 """
+_GATE: Final = 4711
+_STOP: Final = f"""
+CREATE OR REPLACE FUNCTION stop_here() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_advisory_xact_lock_shared({_GATE}); RETURN NULL; END $$;
+CREATE OR REPLACE TRIGGER stop_here AFTER INSERT ON {{table}} EXECUTE FUNCTION stop_here()
+"""
 
 
 class State(Enum):
@@ -210,6 +216,14 @@ def held(observer: "psycopg.Connection[Any]", lock: str) -> Iterator[None]:
             yield
         finally:
             gate.execute("ROLLBACK")
+
+
+@contextmanager
+def held_after_inserts(observer: "psycopg.Connection[Any]", table: str) -> Iterator[None]:
+    """A gate behind inserts: who inserts into the table waits once the statement has put its rows there."""
+    observer.execute(_STOP.format(table=table).encode(), prepare=False)
+    with held(observer, f"SELECT pg_advisory_xact_lock({_GATE})"):
+        yield
 
 
 def merged(first: Sequence[str], second: Sequence[str]) -> Iterator[tuple[str, ...]]:

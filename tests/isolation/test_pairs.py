@@ -1,14 +1,13 @@
-"""Two clients at once, one of them stopped in the middle of what it does: as if one had come after the other."""
+"""Two clients at once, in many orders: what is there afterwards comes of one after the other."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import cache
+from itertools import product
 from types import SimpleNamespace
 from typing import Any, Final, TypeAlias
 
 import pytest
 from tests.isolation.pipeline import (
-    TABLES,
     begin,
     check_nothing_left_open,
     commit,
@@ -16,6 +15,7 @@ from tests.isolation.pipeline import (
     delete_where,
     insert,
     populate,
+    roll_back,
     update,
 )
 from tests.isolation.steps import Action, Actor, State, held, merged
@@ -53,6 +53,16 @@ CHANGES: Final[Mapping[str, Action]] = {
     "populate": populate,
 }
 ALL: Final = {**DELETES, **CHANGES}
+INTERRUPTING: Final = (*CHANGES, "delete subject", "delete trial with master")
+# A delete stops at the first table that it cannot write to.
+GATES: Final = (
+    ("delete subject", "remark"),
+    ("delete subject", "session"),
+    ("delete by name", "__count__item"),
+    ("delete by weight", "note"),
+    ("delete trial with master", "session"),
+    ("delete noted", "note"),
+)
 EXPECTED: Final = (IntegrityError, DuplicateError, MissingRowError, PartIntegrityError, RetryableError)
 
 
@@ -79,17 +89,16 @@ def serial(cast: SimpleNamespace) -> Serial:
     return Serial(cast)
 
 
-def check(lab: SimpleNamespace, serial: Serial, first: str, second: str) -> None:
-    """Both have ended: what is there comes of one after the other, without those that were refused."""
-    errors = [(first, lab.a.outcome()), (second, lab.b.outcome())]
+def check(lab: SimpleNamespace, serial: Serial, *ended: tuple[str, BaseException | None]) -> None:
+    """What is there comes of one after the other, without those that were refused."""
     found = lab.content()
     lab.check()
     check_nothing_left_open(lab.observer)
-    for _, error in errors:
-        assert error is None or isinstance(error, EXPECTED), errors
-    done = [name for name, error in errors if error is None]
+    for _, error in ended:
+        assert error is None or isinstance(error, EXPECTED), ended
+    done = [name for name, error in ended if error is None]
     orders = (serial.of(*done), serial.of(*reversed(done)))
-    assert found in orders, (first, second, errors, differences(found, orders))
+    assert found in orders, (ended, differences(found, orders))
 
 
 def differences(found: _Rows, orders: tuple[_Rows | None, ...]) -> list[dict[str, Any]]:
@@ -98,22 +107,6 @@ def differences(found: _Rows, orders: tuple[_Rows | None, ...]) -> list[dict[str
         for order in orders
         if order is not None
     ]
-
-
-@pytest.mark.parametrize("gate", TABLES)
-@pytest.mark.parametrize("first", DELETES)
-def test_a_delete_that_others_interrupt(
-    lab: SimpleNamespace, serial: Serial, first: str, gate: str
-) -> None:
-    for second in ALL:
-        lab.begin()
-        with held(lab.observer, f'LOCK TABLE "{lab.schema}"."{gate}" IN SHARE MODE'):
-            if lab.a.tries(ALL[first]) is State.IDLE:
-                lab.a.finishes()
-                pytest.skip("never writes there")
-            lab.b.tries(ALL[second])
-        assert lab.a.outcome() is None, second
-        check(lab, serial, first, second)
 
 
 def inside(action: Action) -> Action:
@@ -126,21 +119,89 @@ def inside(action: Action) -> Action:
     return run
 
 
-@pytest.mark.parametrize("gate", TABLES)
-@pytest.mark.parametrize("first", DELETES)
-def test_a_delete_in_a_transaction_that_others_interrupt(
-    lab: SimpleNamespace, serial: Serial, first: str, gate: str
+@pytest.mark.parametrize("within", [lambda action: action, inside], ids=["alone", "in a transaction"])
+@pytest.mark.parametrize(("first", "gate"), GATES)
+def test_a_delete_that_others_interrupt_is_as_if_before_or_after_them(
+    lab: SimpleNamespace, serial: Serial, first: str, gate: str, within: Callable[[Action], Action]
 ) -> None:
-    bad = []
-    for second in ALL:
+    for second in INTERRUPTING:
         lab.begin()
         with held(lab.observer, f'LOCK TABLE "{lab.schema}"."{gate}" IN SHARE MODE'):
-            if lab.a.tries(inside(ALL[first])) is State.IDLE:
-                lab.a.finishes()
-                pytest.skip("never writes there")
+            lab.a.blocks(within(ALL[first]))
             lab.b.tries(ALL[second])
-        try:
-            check(lab, serial, first, second)
-        except AssertionError as e:
-            bad.append(str(e)[:600])
-    assert not bad, "\n\n".join(bad)
+        assert lab.a.outcome() is None, second
+        check(lab, serial, (first, None), (second, lab.b.outcome()))
+
+
+def beginning_with(action: Action) -> Action:
+    """A transaction that stays open."""
+
+    def run(client: Any) -> None:
+        begin(client)
+        action(client)
+
+    return run
+
+
+class Program:
+    """The steps of one client; those behind one that waits wait as well, and one that fails undoes all."""
+
+    def __init__(self, actor: Actor, steps: Mapping[str, Action]) -> None:
+        self.actor, self._steps = actor, steps
+        self._behind: list[str] = []
+        self.error: BaseException | None = None
+        self._is_open = False
+        actor.does(lambda _: None)
+
+    def take(self, name: str) -> None:
+        """Do a step, now or when the one before has ended; none follows one that failed."""
+        if self.error is None:
+            self._behind.append(name)
+            self.catch_up()
+
+    def catch_up(self) -> bool:
+        """Do what waits, as far as it goes; whether all is done."""
+        while self.actor.settled() is State.IDLE:
+            self._note()
+            if not self._behind:
+                return True
+            name = self._behind.pop(0)
+            self._is_open = name != "commit"
+            self.actor.tries(self._steps[name])
+        return False
+
+    def _note(self) -> None:
+        error = self.actor.outcome()
+        if error is None:
+            return
+        self.error = error
+        self._behind.clear()
+        if self._is_open:
+            self.actor.does(roll_back)
+        self._is_open = False
+
+
+CROSSING: Final = tuple(
+    product(
+        ("delete subject", "delete by name", "insert session", "move note here", "populate"),
+        ("delete subject", "delete trial with master", "move note away", "insert note"),
+    )
+)
+
+
+@pytest.mark.parametrize(("first", "second"), CROSSING)
+def test_all_orders_of_two_transactions_are_as_if_one_came_after_the_other(
+    lab: SimpleNamespace, serial: Serial, first: str, second: str
+) -> None:
+    for order in merged(("a begin", "a commit"), ("b begin", "b commit")):
+        lab.begin()
+        programs = {
+            name: Program(actor, {"begin": beginning_with(ALL[action]), "commit": commit})
+            for name, actor, action in (("a", lab.a, first), ("b", lab.b, second))
+        }
+        for step in order:
+            name, _, what = step.partition(" ")
+            programs[name].take(what)
+        while not all([program.catch_up() for program in programs.values()]):
+            pass
+        check(lab, serial, (first, programs["a"].error), (second, programs["b"].error))

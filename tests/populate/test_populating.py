@@ -408,3 +408,34 @@ def test_job_metadata_is_kept_where_configured(database: Database, schema_name: 
             assert isinstance(version, str)
     finally:
         keeping.close()
+
+
+# keys with attributes of their own
+
+
+def test_a_key_of_the_parents_is_made_once_into_several_rows(schema: Schema) -> None:
+    @schema
+    class Scan(dj.Manual):
+        definition = "scan : int32"
+
+    @schema
+    class Event(dj.Computed):
+        definition = """
+        -> Scan
+        event : int32
+        ---
+        scans : int32
+        """
+        allow_new_key = True
+
+        def make(self, key: dict[str, Any]) -> None:
+            scans = len(self.upstream[Scan])
+            self.insert({**key, "event": n, "scans": scans} for n in range(key["scan"]))
+
+    Scan().insert([(1,), (2,)])
+    assert Event().progress() == (2, 2)
+    assert Event().populate() == NOTHING | {"success": 2}
+    assert Event().keys() == [{"scan": 1, "event": 0}, {"scan": 2, "event": 0}, {"scan": 2, "event": 1}]
+    assert Event().to_arrays("scans").tolist() == [1, 1, 1]
+    assert Event().populate() == NOTHING
+    assert Event().progress() == (0, 2)

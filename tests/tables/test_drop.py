@@ -63,6 +63,30 @@ def test_a_dropped_table_is_missing_until_it_is_created_again(schema: "Schema", 
     assert len(lab["Session"].Trial()) == 0
 
 
+def test_tables_of_other_schemas_that_went_along_are_created_again(
+    schema: "Schema", lab: dict[str, Any]
+) -> None:
+    other = dj.Schema(f"{schema.database}_other", connection=schema.connection)
+    review: Any = other(type("Review", (dj.Manual,), {"definition": "-> Rig"}), context={"Rig": lab["Rig"]})()
+    assert len(review) == 0
+    lab["Rig"]().drop(prompt=False)
+    schema.create()
+    with pytest.raises(MissingTableError):
+        len(review)
+    other.create()
+    assert len(review) == 0
+    other.drop(prompt=False)
+
+
+def test_a_table_that_is_dropped_before_its_first_use_stays_dropped(
+    schema: "Schema", lab: dict[str, Any]
+) -> None:
+    again = dj.Schema(schema.database, connection=schema.connection)
+    rig: Any = again(type("Rig", (dj.Lookup,), {"definition": lab["Rig"].definition}))
+    rig().drop(prompt=False)
+    assert "#rig" not in again.list_tables()
+
+
 def test_a_part_is_not_dropped_by_itself_unless_asked(schema: "Schema", lab: dict[str, Any]) -> None:
     with pytest.raises(PartIntegrityError, match="drop their master"):
         lab["Session"].Trial().drop(prompt=False)

@@ -28,7 +28,7 @@ def pipeline(schema: dj.Schema) -> dj.Schema:
         contents = (("mouse",), ("rat",))
 
     @schema
-    class EEGSession(dj.Manual):
+    class QCSession(dj.Manual):
         definition = """
         # one sitting
         session : int32   # number
@@ -45,7 +45,7 @@ def pipeline(schema: dj.Schema) -> dj.Schema:
     @schema
     class Mean(dj.Computed):
         definition = """
-        -> EEGSession
+        -> QCSession
         ---
         mean : float64
         """
@@ -57,13 +57,13 @@ def pipeline(schema: dj.Schema) -> dj.Schema:
 @pytest.mark.parametrize(
     ("written", "table"),
     [
-        ("{}.eeg_session", "eeg_session"),
-        ('"{}"."eeg_session"', "eeg_session"),
-        ("`{}`.`eeg_session`", "eeg_session"),
-        ("{}.EEGSession", "eeg_session"),
-        ("{}.EegSession", "eeg_session"),
-        ("{}.EEGSession.Trial", "eeg_session__trial"),
-        ("{}.eeg_session__trial", "eeg_session__trial"),
+        ("{}.q_c_session", "q_c_session"),
+        ('"{}"."q_c_session"', "q_c_session"),
+        ("`{}`.`q_c_session`", "q_c_session"),
+        ("{}.QCSession", "q_c_session"),
+        ("{}.QCSession", "q_c_session"),
+        ("{}.QCSession.Trial", "q_c_session__trial"),
+        ("{}.q_c_session__trial", "q_c_session__trial"),
         ("{}.Species", "#species"),
         ("{}.species", "#species"),
         ('"{}"."#species"', "#species"),
@@ -82,7 +82,7 @@ def test_a_missing_table_is_answered_with_the_closest_name(pipeline: dj.Schema, 
     with pytest.raises(UnknownTableError, match="Did you mean 'Species'") as caught:
         free_table(database, f"{pipeline.database}.Specis")
     assert (caught.value.table, caught.value.schema) == ("Specis", pipeline.database)
-    assert "EegSession.Trial" in caught.value.candidates
+    assert "QCSession.Trial" in caught.value.candidates
     again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - our own
     assert (again.table, str(again)) == ("Specis", str(caught.value))
     with pytest.raises(MissingSchemaError, match=f"Did you mean '{pipeline.database}'"):
@@ -104,7 +104,7 @@ def test_a_class_name_that_fits_several_tables_is_refused(pipeline: dj.Schema, d
 
 
 def test_a_free_table_offers_what_a_declared_one_does(pipeline: dj.Schema) -> None:
-    session, trial = pipeline["EEGSession"], pipeline["EEGSession.Trial"]
+    session, trial = pipeline["QCSession"], pipeline["QCSession.Trial"]
     session.insert([(1, "rat"), (2, "mouse"), (3, "rat")])
     trial.insert({"session": 1, "trial": n} for n in range(3))
     rats = session & {"species": "rat"}
@@ -123,7 +123,7 @@ def test_a_free_table_offers_what_a_declared_one_does(pipeline: dj.Schema) -> No
 
 
 def test_tables_that_make_fills_refuse_rows_by_hand(pipeline: dj.Schema) -> None:
-    pipeline["EEGSession"].insert1((1, "rat"))
+    pipeline["QCSession"].insert1((1, "rat"))
     mean = pipeline["Mean"]
     with pytest.raises(DjflowError, match="filled by make"):
         mean.insert1((1, 0.5))
@@ -148,10 +148,10 @@ def names(database: Database) -> list[tuple[Any, ...]]:
 
 def test_a_schema_lists_its_tables_parents_first(pipeline: dj.Schema) -> None:
     listed = [table.table_name for table in pipeline]
-    assert listed == ["#species", "eeg_session", "__mean", "eeg_session__trial"]
+    assert listed == ["#species", "q_c_session", "__mean", "q_c_session__trial"]
     assert all(isinstance(table, FreeTable) for table in pipeline)
-    assert "EEGSession" in pipeline
-    assert "eeg_session" in pipeline
+    assert "QCSession" in pipeline
+    assert "q_c_session" in pipeline
     assert "Sessions" not in pipeline
     assert 3 not in pipeline
 
@@ -189,7 +189,7 @@ def test_looking_creates_nothing_and_needs_no_rights(pipeline: dj.Schema, databa
 
 
 def test_rows_move_between_schemas_without_classes(pipeline: dj.Schema, database: Database) -> None:
-    pipeline["EEGSession"].insert([(1, "rat"), (2, "mouse")])
+    pipeline["QCSession"].insert([(1, "rat"), (2, "mouse")])
     copy = f"{pipeline.database}_copy"
     text = pipeline.save().replace(f'("{pipeline.database}")', f'("{copy}", connection=database)')
     space: dict[str, Any] = {"database": database}
@@ -199,6 +199,6 @@ def test_rows_move_between_schemas_without_classes(pipeline: dj.Schema, database
     try:
         for table in pipeline:
             new.get_table(table.table_name).insert(table, allow_direct_insert=True)
-        assert new["EEGSession"].to_dicts() == pipeline["EEGSession"].to_dicts()
+        assert new["QCSession"].to_dicts() == pipeline["QCSession"].to_dicts()
     finally:
         new.drop(prompt=False)

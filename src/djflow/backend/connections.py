@@ -56,12 +56,12 @@ class Connections:
         _open_sessions.add(self)
 
     def _reset(self) -> None:
-        self._process = os.getpid()
         self._lock = threading.RLock()
         self._thread = OfThread()
         self._every: list[tuple[threading.Thread, psycopg.Connection[Any]]] = []
         self._bulk = BulkReader(self.conninfo, self._server, is_remote=self.is_remote)
         self._embedded: EmbeddedServer | None = None
+        self._process = os.getpid()  # last: who sees it in a forked child finds nothing of the parent's
 
     @property
     def is_remote(self) -> bool:

@@ -13,6 +13,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, get_args
 
 from djflow.backend.sqlstate import translate
+from djflow.backend.task import current_task
 from djflow.backend.waiting import has_ended, run, stop
 from djflow.errors import (
     DjflowError,
@@ -56,7 +57,7 @@ class Transaction:
         Raises `InvalidArgumentError` for an isolation that there is not.
         """
         self.connection: Final = connection
-        self._thread, self._process = get_ident(), os.getpid()
+        self._thread, self._process, self._task = get_ident(), os.getpid(), current_task()
         self._stream: CopyOut | None = None
         self._due: list[Action] = []
         level = "" if isolation is None else f" ISOLATION LEVEL {_checked(isolation).upper()}"
@@ -190,12 +191,17 @@ class Transaction:
     def make_ready(self) -> None:
         """Make the connection free for a statement: what it sends now is put aside.
 
-        Raises `LostConnectionError` where the connection broke, `QueryError` in another thread than that of
-        the transaction, and once it has ended.
+        Raises `LostConnectionError` where the connection broke, `QueryError` in another thread or another
+        task of asyncio than that of the transaction, and once it has ended.
         """
         if self._thread != get_ident() or not self._blocks:
             raise QueryError(
                 "These rows are those that a transaction sees: read them before it ends, in its own thread."
+            )
+        if self._task is not current_task():
+            raise QueryError(
+                "The transaction of this thread belongs to another asyncio task. Put each transaction into a "
+                "function of its own, and await asyncio.to_thread(function)."
             )
         if self.connection.closed:
             raise _lost()

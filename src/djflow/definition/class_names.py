@@ -60,9 +60,9 @@ def find_table(text: str, tables: Collection[TableName], *, schema: str) -> Tabl
     Raises `UnknownTableError`, with the closest name, or `MissingTableError` where several tables could be
     meant.
 
-    >>> lab = [TableName("lab", name) for name in ("#species", "eeg_run", "eeg_run__wire")]
-    >>> [find_table(text, lab, schema="lab").table for text in ("Species", "species", "EEGRun.Wire")]
-    ['#species', '#species', 'eeg_run__wire']
+    >>> lab = [TableName("lab", name) for name in ("#species", "q_c_run", "q_c_run__wire")]
+    >>> [find_table(text, lab, schema="lab").table for text in ("Species", "species", "QCRun.Wire")]
+    ['#species', '#species', 'q_c_run__wire']
     """
     own = [name for name in tables if name.schema == schema]
     for name in own:

@@ -10,7 +10,7 @@ from djflow.errors import DefinitionError, did_you_mean
 MAX_IDENTIFIER: Final = 63  # bytes; PostgreSQL silently cuts longer names
 _CLASS: Final = re.compile(r"[A-Z][A-Za-z0-9]*\Z")
 _ATTRIBUTE: Final = re.compile(r"[a-z][a-z0-9_]*\Z")
-_HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_HUMP: Final = re.compile(r"\B(?=[A-Z])")  # also inside acronyms: so the way back is exact
 
 
 class Tier(StrEnum):
@@ -87,17 +87,17 @@ class TableName:
 def snake_case(class_name: str) -> str:
     """The table's body of a class name.
 
-    >>> snake_case("SessionTrial"), snake_case("ProcessedEMG"), snake_case("EEGSession2")
-    ('session_trial', 'processed_emg', 'eeg_session2')
+    >>> snake_case("SessionTrial"), snake_case("SessionQC"), snake_case("Session2")
+    ('session_trial', 'session_q_c', 'session2')
     """
     return _HUMP.sub("_", class_name).lower()
 
 
 def camel_case(table: str) -> str:
-    """The inverse of `snake_case` for names without acronyms.
+    """The inverse of `snake_case`.
 
-    >>> camel_case("session_trial")
-    'SessionTrial'
+    >>> camel_case("session_trial"), camel_case("session_q_c")
+    ('SessionTrial', 'SessionQC')
     """
     return "".join(piece[:1].upper() + piece[1:] for piece in table.split("_"))
 

@@ -53,11 +53,19 @@ def run_serially(
 
 
 def make_one(ancestry: Ancestry, key: dict[str, Any], make_kwargs: dict[str, Any]) -> None:
-    """One call of `make`: what it inserts commits together, or not at all."""
+    """One call of `make`: what it inserts commits together, or not at all.
+
+    It reads the database as it was when it began. Where others meanwhile changed what it writes or refers to,
+    it is called again.
+    """
+    database = ancestry.table.connection
+    database.run_in_transaction(lambda: _make(ancestry, key, make_kwargs), isolation="repeatable read")
+
+
+def _make(ancestry: Ancestry, key: dict[str, Any], make_kwargs: dict[str, Any]) -> None:
     table = ancestry.table
-    name = table.table_model.name
     started, clock = dt.datetime.now(dt.UTC).replace(tzinfo=None), time.perf_counter()
-    with table.connection.session.transaction(), making(name), calling(ancestry, key):
+    with making(table.table_model.name), calling(ancestry, key):
         result = table.make(dict(key), **make_kwargs)
         if inspect.isgenerator(result):
             result.close()

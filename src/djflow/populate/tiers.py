@@ -60,7 +60,8 @@ class AutoPopulated(Table):
 
     def _wanted(self, restrictions: tuple[Any, ...]) -> Relation:
         source = self.key_source.restrict(AndList(restrictions))
-        key = self.heading.primary_key
+        # A table that may have attributes of its own in its key has several rows for one key of the source.
+        key = tuple(name for name in self.heading.primary_key if name in source.heading)
         return source.proj() if source.heading.primary_key == key else source.proj(*key)
 
     def populate(

@@ -16,6 +16,9 @@ _SUMMARISE: Final = (
 )
 _ASK: Final = "{0}.heading describes the attributes, {0}.heading.names lists them, len({0}) counts rows"
 _JOIN: Final = "{0} * other joins, {0}.extend(other) keeps the rows without a match"
+_WRITE: Final = (
+    "rows are written in tables; those that match a query are (Table & {0}), as in (Table & {0}).delete()"
+)
 _HABITS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("where", "filter", "query", "loc", "iloc"), _RESTRICT),
     **dict.fromkeys(("select", "with_columns", "assign", "rename", "drop", "project"), _PROJECT),
@@ -24,6 +27,7 @@ _HABITS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("group_by", "groupby", "agg", "sum", "mean", "count", "min", "max"), _SUMMARISE),
     **dict.fromkeys(("columns", "shape", "dtypes", "schema", "attributes", "fields"), _ASK),
     **dict.fromkeys(("merge", "left_join"), _JOIN),
+    **dict.fromkeys(("insert", "insert1", "update1", "delete", "delete_quick"), _WRITE),
 }
 
 

@@ -115,9 +115,20 @@ def select_references(table: Table, attribute: Attribute, key: Iterable[str]) ->
     )
 
 
+def select_absent(table: Table) -> str:
+    """A row if any key of the temporary table is not in the target."""
+    return (
+        f"SELECT 1 FROM {_STAGING} AS s "
+        f"WHERE NOT EXISTS (SELECT FROM {qualified(table.name)} AS t WHERE {_same_key(table)}) LIMIT 1"
+    )
+
+
 def _matched(table: Table) -> str:
-    same = " AND ".join(f"t.{quote(name)} = s.{quote(name)}" for name in table.primary_key)
-    return f"{_STAGING} AS s JOIN {qualified(table.name)} AS t ON {same}"
+    return f"{_STAGING} AS s JOIN {qualified(table.name)} AS t ON {_same_key(table)}"
+
+
+def _same_key(table: Table) -> str:
+    return " AND ".join(f"t.{quote(name)} = s.{quote(name)}" for name in table.primary_key)
 
 
 def _difference(attribute: Attribute) -> str:

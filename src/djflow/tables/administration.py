@@ -121,6 +121,10 @@ class Administration:
 
     def _name_of(self, table: Any) -> TableName:
         instance = table() if isinstance(table, type) and issubclass(table, Table) else table
+        if isinstance(instance, Table) and instance._plan is not None:  # noqa: SLF001 - of the same layer
+            raise InvalidArgumentError(
+                f"Rows are protected in whole tables, and {instance.table_model.name} is restricted here."
+            )
         if not isinstance(instance, Table) or instance.table_model.name.schema != self.database:
             raise InvalidArgumentError(f"{table!r} is no table of the schema {self.database!r}.")
         return instance.table_model.name

@@ -95,8 +95,11 @@ def restore(
     that is not configured.
     """
     from djflow.tables.archive.restore import restore_archive
+    from djflow.tables.arguments import check_connection
     from djflow.tables.default import conn
 
+    if connection is not None:
+        check_connection(connection)
     return restore_archive(
         conn() if connection is None else connection,
         path,

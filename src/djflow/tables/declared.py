@@ -1,6 +1,7 @@
 """Classes that declare tables: what they share, and how the class itself acts as a query."""
 
 from collections.abc import Mapping
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NoReturn, TypeAlias
 
 from djflow.definition import render, unbind
@@ -38,7 +39,10 @@ class TableMeta(type):
     def __getattribute__(cls, name: str) -> Any:
         if name in _INSTANCE_NAMES and type.__getattribute__(cls, "__djflow_table__") is not None:
             return getattr(cls(), name)
-        return super().__getattribute__(name)
+        found = super().__getattribute__(name)
+        if name in _INSTANCE_NAMES and "definition" in vars(cls) and isinstance(found, FunctionType):
+            return found.__get__(cls())  # nobody decorated the class: the call says so
+        return found
 
     def __and__(cls, condition: Any) -> Relation:
         return _instance(cls).restrict(condition)

@@ -9,6 +9,7 @@ from djflow.model.catalog import Catalog
 from djflow.model.table import Table as TableModel
 from djflow.planner.nodes import Node
 from djflow.relation.database import Database
+from djflow.tables.arguments import check_connection
 from djflow.tables.declare import schema_exists
 from djflow.tables.declared import Table
 from djflow.tables.default import conn
@@ -88,7 +89,7 @@ def split_name(full_table_name: str) -> tuple[str, str]:
     >>> split_name("`lab`.`#species`"), split_name("lab.Session.Trial")
     (('lab', '#species'), ('lab', 'Session.Trial'))
     """
-    found = _FULL_NAME.fullmatch(full_table_name.strip())
+    found = _FULL_NAME.fullmatch(full_table_name.strip()) if isinstance(full_table_name, str) else None
     if found is None:
         raise InvalidArgumentError(
             f'{full_table_name!r} is no full name of a table. Write \'schema.table\', "schema"."table" in '
@@ -110,4 +111,5 @@ def _given(connection: Database | str, model: TableModel | str | None) -> tuple[
         raise InvalidArgumentError(
             "Write FreeTable(connection, 'schema.table') or FreeTable('schema.table')."
         )
+    check_connection(connection)
     return connection, model

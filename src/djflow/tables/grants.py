@@ -227,6 +227,8 @@ def _is_recorded(session: Session, schema: str) -> bool:
 
 
 def _check_role(session: Session, role: str) -> None:
+    if not isinstance(role, str):
+        raise InvalidArgumentError(f"A role is given by its name, not as {role!r}.")
     known = [name for (name,) in session.execute(_ROLES)]
     if role not in known:
         raise UnknownRoleError(role, known)

@@ -9,12 +9,13 @@ from typing import Any, Final
 from djflow.backend.introspect import introspect
 from djflow.definition.bind import JOB_METADATA
 from djflow.errors import DjflowError, InvalidArgumentError, MissingSchemaError
-from djflow.model.names import TableName
+from djflow.model.names import MAX_IDENTIFIER, TableName
 from djflow.model.table import Attribute, Literal, Table
 from djflow.model.types import CodecType, CoreType, EnumType, NativeType, sql_type
 from djflow.relation.database import Database
 from djflow.sql.ddl import column_comment, create_schema
 from djflow.sql.identifiers import literal, qualified, quote
+from djflow.tables.arguments import check_connection, is_name
 from djflow.tables.declare import schema_exists
 from djflow.tables.declared import Table as DeclaredTable
 from djflow.tables.default import conn
@@ -101,6 +102,12 @@ def _reload(target: Any) -> None:
         kind.__djflow_schema__._reload()  # noqa: SLF001 - of the same layer
 
 
+def _check_is_schema(target: object) -> None:
+    if not isinstance(target, Schema):
+        raise InvalidArgumentError(f"schema must be a Schema, as dj.Schema('lab'); got {target!r}")
+    target._ensure()  # noqa: SLF001 - of the same layer
+
+
 # lineage
 
 
@@ -112,7 +119,7 @@ def rebuild_lineage(schema: Schema, dry_run: bool = True) -> dict[str, Any]:  # 
     `dry_run`, the default, nothing is changed; otherwise all of it is, or nothing.
     Where tables refer to another schema, rebuild that one first.
     """
-    schema._ensure()  # noqa: SLF001 - of the same layer
+    _check_is_schema(schema)
     session = schema.connection.session
     before, after = recorded_lineage(session, schema.database), expected_lineage(session, schema.database)
     if not dry_run:
@@ -134,7 +141,7 @@ def check_migration_status(schema: Schema) -> dict[str, Any]:
 
     `columns` names those without a mark, `table.column`: they hold plain bytes, which nothing decodes.
     """
-    schema._ensure()  # noqa: SLF001 - of the same layer
+    _check_is_schema(schema)
     marked, plain = 0, []
     for table in schema.catalog():
         if table.name.schema == schema.database:
@@ -195,6 +202,7 @@ def backup_schema(schema: str, backup_name: str, connection: Database | None = N
     database = _database(connection)
     session = database.session
     _check_schema(database, schema)
+    _check_name("schema", backup_name)
     with session.transaction():
         if schema_exists(session, backup_name):
             raise DjflowError(f"The database has a schema {backup_name!r} already. Choose another name.")
@@ -232,7 +240,9 @@ def copy_table_data(
     names = ", ".join(quote(column.name) for column in common)
     values = ", ".join(_cast(column) for column in common)
     order = f" ORDER BY {', '.join(quote(name) for name in source.primary_key)}" if source.primary_key else ""
-    some = "" if limit is None else f" LIMIT {int(limit)}"
+    if limit is not None and (not isinstance(limit, int) or limit < 0):
+        raise InvalidArgumentError(f"limit is a number of rows, none for all of them; got {limit!r}")
+    some = "" if limit is None else f" LIMIT {limit:d}"
     copied = database.session.write(
         f"INSERT INTO {qualified(target.name)} ({names}) OVERRIDING SYSTEM VALUE "
         f"SELECT {values} FROM {qualified(source.name)}{order}{some}",
@@ -258,17 +268,29 @@ def pair_of_tables(
     database = _database(connection)
     for schema in (first, second):
         _check_schema(database, schema)
+    _check_name("table", table)
     catalog = database.catalog([first, second])
     return catalog[TableName(first, table)], catalog[TableName(second, table)], database
 
 
+def _check_name(role: str, name: object) -> None:
+    if not is_name(name):
+        raise InvalidArgumentError(
+            f"The name of a {role} is a text of 1 to {MAX_IDENTIFIER} bytes; got {name!r}"
+        )
+
+
 def _check_schema(database: Database, schema: str) -> None:
+    _check_name("schema", schema)
     if not schema_exists(database.session, schema):
         raise MissingSchemaError(schema, ())
 
 
 def _database(connection: Database | None) -> Database:
-    return conn() if connection is None else connection
+    if connection is None:
+        return conn()
+    check_connection(connection)
+    return connection
 
 
 def _listed(schema: str, tables: Sequence[str]) -> str:

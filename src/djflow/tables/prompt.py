@@ -2,6 +2,8 @@
 
 import sys
 
+from djflow.errors import DjflowError
+
 
 def asks(prompt: bool | None, *, safe: bool) -> bool:  # noqa: FBT001 - as given by the user
     """Whether to ask: as `prompt` says, by default where somebody can answer and the settings are `safe`."""
@@ -11,8 +13,18 @@ def asks(prompt: bool | None, *, safe: bool) -> bool:  # noqa: FBT001 - as given
 
 
 def confirmed(question: str) -> bool:
-    """Whether the answer to a question is "yes", written out."""
-    return input(f"{question} [yes, No] ").strip().lower() == "yes"
+    """Whether the answer to a question is "yes", written out.
+
+    Raises `DjflowError` where nobody can answer.
+    """
+    try:
+        answer = input(f"{question} [yes, No] ")
+    except EOFError:
+        raise DjflowError(
+            f"{question!r} was asked, and there is nobody to answer: nothing was changed. "
+            "Pass prompt=False, or run it at a terminal or in a notebook."
+        ) from None
+    return answer.strip().lower() == "yes"
 
 
 def _in_notebook() -> bool:

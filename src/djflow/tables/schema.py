@@ -9,7 +9,7 @@ from djflow.backend.introspect import introspect
 from djflow.definition import bind, located, parse
 from djflow.errors import AccessError, DefinitionError, DjflowError
 from djflow.model.catalog import Catalog
-from djflow.model.names import MAX_IDENTIFIER, TableName, Tier, table_name
+from djflow.model.names import TableName, Tier, table_name
 from djflow.model.table import Table as TableModel
 from djflow.relation.database import Database
 from djflow.sql.ddl import drop_schema
@@ -18,6 +18,7 @@ from djflow.tables import grants
 from djflow.tables.administration import Administration
 from djflow.tables.alteration.of_schema import Alteration
 from djflow.tables.archiving import Archiving
+from djflow.tables.arguments import check_connection, check_mapping, check_schema_name
 from djflow.tables.declare import declare, schema_exists
 from djflow.tables.declared import Table
 from djflow.tables.default import conn, require_shared_state
@@ -45,7 +46,8 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
     Neither making a schema nor decorating classes needs a server: tables are created in
     dependency order when the first of them is used, or by `create()`.
 
-    Without a name, tables wait until `activate(name)`.
+    Without a name, tables wait until `activate(name)`. `context` and `add_objects` are names that definitions
+    may refer to.
     """
 
     def __init__(
@@ -56,27 +58,28 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
         connection: Database | None = None,
         create_schema: bool = True,
         create_tables: bool | None = None,
+        add_objects: Mapping[str, Any] | None = None,
     ) -> None:
         if connection is None:
             require_shared_state("dj.Schema() without a connection")
+        else:
+            check_connection(connection)
+        check_mapping("context", context, "{'Session': Session}")
+        check_mapping("add_objects", add_objects, "{'Session': Session}")
         self._name: str | None = None
-        self._context = context
+        self._context = {**(context or {}), **(add_objects or {})}
         self._database = connection
         self._create_schema, self._create_tables = create_schema, create_tables
         self._waiting: list[tuple[type[Table], dict[str, Any]]] = []
         self._classes: dict[str, type[Table]] = {}
         self._undeclared: list[type[Table]] = []
-        self._dropped: list[type[Table]] = []
         self._creating: set[int] = set()  # the threads that do
         self._catalog = Catalog()
         if schema_name is not None:
             self._take_name(schema_name)
 
     def _take_name(self, name: str) -> None:
-        if not name or len(name.encode()) > MAX_IDENTIFIER or "\0" in name or "." in name:
-            raise DjflowError(
-                f"A schema's name has 1 to {MAX_IDENTIFIER} bytes and no dot; {name!r} does not fit."
-            )
+        check_schema_name(name)
         self._name = name
         self.connection.register(name, self._ensure)
 
@@ -127,7 +130,7 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
             raise DjflowError(
                 f"{cls.__name__} has no tier. Derive it from Manual, Lookup, Imported or Computed."
             )
-        names = {**declaration_context(cls, 2), **(self._context or {}), **(context or {})}
+        names = {**declaration_context(cls, 2), **self._context, **(context or {})}
         if self._name is None:
             self._waiting.append((cls, names))
         else:
@@ -225,9 +228,9 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
     def create(self) -> None:
         """Create the schema and those declared tables that do not exist yet, and insert lookup contents.
 
-        Tables that were dropped with `Table.drop` are created again.
+        Tables that were dropped are created again.
         """
-        self._undeclared, self._dropped = [*self._undeclared, *self._dropped], []
+        self._undeclared = self._declared()
         self._create_once()
 
     def _create_once(self) -> None:
@@ -320,15 +323,11 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
         if asks(prompt, safe=self.connection.settings.safemode) and not confirmed(question):
             return
         session.execute(drop_schema(self.database))
-        self._undeclared, self._dropped = self._declared(), []
+        self._undeclared = self._declared()
 
     def note_dropped(self, names: Collection[TableName]) -> None:
-        """Have `create` create the tables of these names again; until then they are missing."""
-        self._dropped += [
-            cls
-            for cls in self._declared()
-            if cls not in (*self._undeclared, *self._dropped) and cls().table_model.name in names
-        ]
+        """Have the tables of these names missing until `create` is called."""
+        self._undeclared = [cls for cls in self._undeclared if cls().table_model.name not in names]
 
     @property
     def declared_classes(self) -> Mapping[str, type[Table]]:

@@ -5,8 +5,10 @@ from types import ModuleType
 from typing import Any
 
 from djflow.definition.class_names import find_table
+from djflow.errors import InvalidArgumentError
 from djflow.model.names import TableName
 from djflow.relation.database import Database
+from djflow.tables.arguments import check_mapping, check_schema_name
 from djflow.tables.declared import Table
 from djflow.tables.free import check_schema_exists
 from djflow.tables.schema import Schema
@@ -38,7 +40,11 @@ class VirtualModule(ModuleType):
 
         Raises `MissingSchemaError` with the closest name.
         """
+        check_schema_name(schema_name)
+        if not isinstance(module_name, str):
+            raise InvalidArgumentError(f"A module's name is a text, not {module_name!r}.")
         super().__init__(module_name, f"The tables of schema {schema_name!r}, as the database has them.")
+        check_mapping("add_objects", add_objects, "{'answer': 42}")
         objects = dict(add_objects or {})
         schema = Schema(
             schema_name,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from djflow.definition.class_names import find_table
 from djflow.definition.module_order import dependency_order
-from djflow.errors import MissingTableError, UnknownTableError
+from djflow.errors import InvalidArgumentError, MissingTableError, UnknownTableError
+from djflow.tables.arguments import check_mapping
 from djflow.tables.free import FreeTable, check_schema_exists, find_in
 from djflow.tables.virtual_classes import by_table, check_extensible, classes_of, top_level
 from djflow.tables.virtual_save import module_text, write_module
@@ -49,6 +50,8 @@ class WithoutClasses:
         Raises `UnknownTableError` with the closest name, `MissingSchemaError` where the schema is missing
         too, and `MissingTableError` where a class name fits several tables.
         """
+        if not isinstance(name, str):
+            raise InvalidArgumentError(f"A table is found by its name, such as 'Session', not by {name!r}.")
         return FreeTable(self.connection, find_in(self._current(), self.database, name, self.connection))
 
     def __getitem__(self, name: str) -> FreeTable:
@@ -99,6 +102,7 @@ class WithoutClasses:
 
         Raises `MissingSchemaError`, and `DjflowError` rather than replace a file that is no such module.
         """
+        check_mapping("modules", modules, "{'lab': 'pipelines.lab'}")
         check_schema_exists(self.connection, self.database)
         text = module_text(
             self.connection, self.database, self._current(), contents=contents, modules=modules or {}

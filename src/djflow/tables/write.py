@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Final
 
 import pyarrow as pa
@@ -45,8 +46,9 @@ class InsertOptions:
     chunk_size: int | None = None
 
     def __post_init__(self) -> None:
-        if self.chunk_size is not None and self.chunk_size < 1:
-            raise DjflowError(f"chunk_size is one row or more, not {self.chunk_size}.")
+        size = self.chunk_size
+        if size is not None and (not isinstance(size, Integral) or size < 1):
+            raise InvalidArgumentError(f"chunk_size is a number of rows, one or more, not {size!r}.")
 
 
 def on_conflict(policy: str | None, *, replace: bool, skip_duplicates: bool) -> OnConflict:
@@ -174,11 +176,16 @@ def _insert_batch(table: Table, batch: pa.RecordBatch, database: Database, polic
 def _merge(table: Table, names: tuple[str, ...], database: Database, policy: OnConflict) -> None:
     """Bring the staged rows into the table."""
     session = database.session
-    with _other_unique_keys(table, policy):
-        session.execute(sql.merge_staging(table, names, policy))
-    if policy is OnConflict.MATCH:
+    while True:
+        with _other_unique_keys(table, policy):
+            session.execute(sql.merge_staging(table, names, policy))
+        if policy is not OnConflict.MATCH:
+            break
         # Behind the insertion: rows that others just wrote, and equal keys among the given, are seen, too.
         check_match(table, names, database)
+        # What was there may have been deleted before it was compared.
+        if not session.execute(sql.select_absent(table)):
+            break
     session.execute(sql.drop_staging())
 
 

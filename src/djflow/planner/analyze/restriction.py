@@ -70,6 +70,8 @@ def equalities(values: Mapping[str, Any], heading: Heading) -> s.Scalar:
     """
     parts: list[s.Scalar] = []
     for name, value in values.items():
+        if not isinstance(name, str):
+            raise QueryError(f"A dict restricts attributes by their names, and {name!r} is no name.")
         head, *path = name.split(".")
         if head not in heading:
             continue

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from djflow.backend.session import Session
-from djflow.errors import AlterationError, QueryError
+from djflow.errors import AlterationError, InvalidArgumentError, QueryError
 from djflow.model.names import TableName
 from djflow.relation.database import Database
 from djflow.sql.identifiers import qualified
@@ -15,6 +15,7 @@ from djflow.tables.alteration.outdated import outdated
 from djflow.tables.alteration.prepare import Asked, Prepared, prepare
 from djflow.tables.alteration.refresh import classes_of, insert_contents, settle
 from djflow.tables.alteration.wanted import by_table, wanted_tables, with_missing_parents
+from djflow.tables.arguments import check_mapping
 from djflow.tables.prompt import asks, confirmed
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from djflow.tables.declared import Table
 
 LOCK_SECONDS: Final = 10.0
+_SHORTEST: Final = 0.001
+_LONGEST: Final = 2e6  # what PostgreSQL's milliseconds hold
 _BUSY: Final = ("55P03", "40P01")
 
 
@@ -41,6 +44,9 @@ class Request:
 
     def look(self) -> tuple[Prepared, list[type["Table"]]]:
         """What altering would do now, and the classes that take part: missing parents are created as well."""
+        check_mapping("renames", self.renames, "{'old': 'new'}")
+        check_mapping("fill", self.fill, "{'attribute': 0}")
+        check_mapping("context", self.context, "{'Session': Session}")
         catalog = self.database.whole_catalog()
         classes = with_missing_parents(self.classes, catalog, self.context)
         renames = by_table(self.renames or {}, classes, self.own)
@@ -65,6 +71,7 @@ def alter(
     lock_timeout: float = LOCK_SECONDS,
 ) -> None:
     """Alter tables; see `Table.alter`."""
+    _check_seconds(lock_timeout)
     session, settings = request.database.session, request.database.settings
     seen, _ = request.look()
     if not seen.plan:
@@ -80,6 +87,14 @@ def alter(
         _check(ready, allow_loss=allow_loss)
         carry_out(session, ready, lambda: insert_contents(ready, classes))
         settle(request.database, ready, classes)
+
+
+def _check_seconds(given: object) -> None:
+    # In PostgreSQL, 0 would mean to wait for ever.
+    if not isinstance(given, int | float) or not _SHORTEST <= given <= _LONGEST:
+        raise InvalidArgumentError(
+            f"lock_timeout is a number of seconds, at least {_SHORTEST:g}, not {given!r}."
+        )
 
 
 def _check(prepared: Prepared, *, allow_loss: bool) -> None:

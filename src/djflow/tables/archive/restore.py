@@ -20,6 +20,7 @@ from djflow.tables.archive.objects import AbsentFile, KeptObject, absent_files, 
 from djflow.tables.archive.progress import counted
 from djflow.tables.archive.read import Archive, read_archive
 from djflow.tables.archive.renaming import Renaming
+from djflow.tables.arguments import check_mapping, check_schema_name
 from djflow.tables.declare import declare
 
 OnConflict: TypeAlias = Literal["error", "skip", "match"]
@@ -170,7 +171,10 @@ def _renaming(archive: Archive, schema: str | Mapping[str, str] | None, database
                 f"the name {schema!r}, as in schema={{{manifest.schemas[0]!r}: {schema!r}}}."
             )
         schema = {manifest.schemas[0]: schema}
+    check_mapping("schema", schema, "{'lab': 'lab_copy'}")
     schemas = dict(schema or {})
+    for new in schemas.values():
+        check_schema_name(new)
     held = sorted({entry.table.name.schema for entry in manifest.tables})
     for old in schemas:
         if old not in held:

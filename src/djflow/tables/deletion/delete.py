@@ -100,9 +100,7 @@ class _Deletion:
         session = database.session
         if sees_one_moment(session):
             return _cascade(self.table, self.policy)
-        return held_cascade(
-            session, database.whole_catalog(), name, self.table.logical_plan, self.policy
-        )
+        return held_cascade(session, database.whole_catalog(), name, self.table.logical_plan, self.policy)
 
     def _keep(self, cascade: Cascade, path: str | Path) -> None:
         from djflow.tables.archive import write_archive

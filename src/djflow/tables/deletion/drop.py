@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from djflow.backend.introspect import relation_names
 from djflow.backend.session import Session
 from djflow.engine.counting import count_all
+from djflow.errors import InvalidArgumentError
 from djflow.model.catalog import Catalog
 from djflow.model.names import TableName, Tier
 from djflow.planner.nodes import Scan
@@ -27,6 +28,11 @@ def drop(table: "Table", *, prompt: bool | None, part_integrity: str) -> None:
     if policy is PartIntegrity.CASCADE:
         raise ValueError("part_integrity='cascade' is for deletes; drop the master itself.")
     database, name = table.connection, table.table_model.name
+    if table._plan is not None:  # noqa: SLF001 - of the same layer
+        raise InvalidArgumentError(
+            f"drop takes the whole table, and {name} is restricted here: delete() removes the chosen rows. "
+            "To drop the table with all of its rows, call drop on the table itself."
+        )
     if name.tier is Tier.PART and policy is PartIntegrity.ENFORCE:
         refuse_part(name, "drop")
     session, catalog = database.session, database.whole_catalog()

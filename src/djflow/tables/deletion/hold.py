@@ -21,7 +21,10 @@ from djflow.sql.rows import lock_rows, lock_table
 from djflow.tables.deletion.cascade import Cascade, plan_cascade
 from djflow.tables.deletion.integrity import PartIntegrity
 
-_MAY: Final = "SELECT has_any_column_privilege($1::regclass, 'UPDATE'), has_table_privilege($1::regclass, 'DELETE')"
+_MAY: Final = """
+SELECT has_any_column_privilege(name::regclass, 'UPDATE'), has_table_privilege(name::regclass, 'DELETE')
+FROM unnest($1::text[]) WITH ORDINALITY AS t(name, i) ORDER BY i
+"""
 
 
 def sees_one_moment(session: Session) -> bool:
@@ -49,8 +52,8 @@ def held_cascade(
 
 
 def _hold(session: Session, catalog: Catalog, rows: Mapping[TableName, Node]) -> None:
-    for name, plan in rows.items():
-        [(may_update, may_delete)] = session.query_rows(_MAY, [qualified(name)])
+    rights = session.execute(_MAY, [[qualified(name) for name in rows]])
+    for (name, plan), (may_update, may_delete) in zip(rows.items(), rights, strict=True):
         if may_update and catalog[name].heading.primary_key:
             _hold_rows(session, catalog[name], plan)
         elif may_delete:
