@@ -52,6 +52,9 @@ _CHANGES: tuple[LiteralString, ...] = (
     """DROP TABLE own."~lineage" """,
 )
 
+# Those of them that can follow each other.
+_LASTING = (*_CHANGES[:2], *_CHANGES[5:15], _CHANGES[15], _CHANGES[17], _CHANGES[18], *_CHANGES[-4:])
+
 
 @pytest.fixture
 def there(empty_url: str) -> Iterator[Connection]:
@@ -103,32 +106,38 @@ def test_what_is_remembered_is_what_reading_gives(there: Connection, schemas: li
     assert cache.catalog(there, schemas) is first
 
 
-@pytest.mark.parametrize("change", _CHANGES)
-@pytest.mark.parametrize("schemas", [None, ["own"]])
-def test_every_change_of_a_table_is_noticed(
-    there: Connection, other: Connection, change: LiteralString, schemas: list[str] | None
+def test_every_change_shows_inside_its_transaction_and_goes_with_it(
+    there: Connection, other: Connection
 ) -> None:
-    cache = CatalogCache()
-    cache.catalog(there, schemas)
-    other.execute(change)
-    after = cache.catalog(there, schemas)
-    assert after == introspect(there, schemas)
-    assert after is cache.catalog(there, schemas)
+    for schemas in (None, ["own"]):
+        cache = CatalogCache()
+        before = cache.catalog(there, schemas)
+        for change in _CHANGES:
+            with there.transaction(force_rollback=True):
+                there.execute(change)
+                inside = cache.catalog(there, schemas)
+                assert inside == introspect(there, schemas)
+                assert cache.catalog(there, schemas) == inside
+            assert cache.catalog(there, schemas) == before
+            assert cache.catalog(other, schemas) == before
 
 
-@pytest.mark.parametrize("change", _CHANGES)
-def test_a_change_shows_inside_its_transaction_and_goes_with_it(
-    there: Connection, other: Connection, change: LiteralString
-) -> None:
-    cache = CatalogCache()
-    before = cache.catalog(there)
-    with there.transaction(force_rollback=True):
-        there.execute(change)
-        inside = cache.catalog(there)
-        assert inside == introspect(there)
-        assert cache.catalog(other) == before
-        assert cache.catalog(there) is inside
-    assert cache.catalog(there) == before
+def test_every_change_that_another_commits_is_noticed(there: Connection, other: Connection) -> None:
+    for schemas in (None, ["own"]):
+        cache = CatalogCache()
+        for change in _CHANGES:
+            before = cache.catalog(there, schemas)
+            # Until it commits, it has changed nothing for others.
+            with other.transaction(force_rollback=True):
+                other.execute(change)
+                assert cache.catalog(there, schemas) is before
+                assert cache.catalog(other, schemas) == introspect(other, schemas)
+    for change in _LASTING:
+        cache.catalog(there)
+        cache.catalog(there, ["own"])
+        other.execute(change)
+        assert cache.catalog(there) == introspect(there)
+        assert cache.catalog(there, ["own"]) == introspect(there, ["own"])
 
 
 def test_two_changes_of_one_row_in_one_transaction_are_told_apart(there: Connection) -> None:

@@ -1,12 +1,14 @@
 """What DataJoint changes in tables that djflow declared is right, here and there."""
 
 import datetime as dt
+from dataclasses import replace
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from psycopg.conninfo import make_conninfo
 from tests.interop.peer import Peer
 from tests.interop.pipeline import declare
 
@@ -57,6 +59,7 @@ def inserts(dj: Any, schema: str) -> None:
 
 
 def test_rows_that_datajoint_inserts_are_read(ours: SimpleNamespace, schema: dj.Schema, peer: Peer) -> None:
+    schema.protect_rows(ours.Animal, ours.Session)  # rows have owners that it does not see
     peer(inserts, schema=schema.database)
     row = (ours.Animal & {"animal": 7}).fetch1()
     trace, picture, notes = row.pop("trace"), row.pop("picture"), row.pop("notes")
@@ -150,6 +153,44 @@ def test_both_delete_the_same_rows(
     assert rows_in(ours) == before
     assert peer(deletes, schema=schema.database, table=table, key=key) == gone[table]
     assert here == rows_in(ours) == {name: rows - gone.get(name, 0) for name, rows in before.items()}
+
+
+def tries_to_delete(dj: Any, schema: str) -> list[str]:
+    lab = dj.VirtualModule("lab", schema)
+    lab.Animal.insert1({"animal": 50, "kind": "cat"})
+    lab.Session.insert1((50, 1, "2024-01-01"))
+    told = []
+    for action in (
+        (lab.Animal & {"animal": 2}).delete,
+        lambda: lab.Animal.update1({"animal": 2, "name": "mine"}),
+        (lab.Animal & {"animal": 50}).delete,
+    ):
+        try:
+            action()
+            told.append("done")
+        except Exception as error:  # noqa: BLE001 - whatever it makes of what the server says
+            told.append(str(error))
+    return told
+
+
+def test_a_colleagues_rows_are_safe_from_datajoint_too(
+    ours: SimpleNamespace, schema: dj.Schema, peer: Peer, connection: Any
+) -> None:
+    role = f"{schema.database}_ann"
+    connection.execute(f'CREATE ROLE "{role}" LOGIN')
+    try:
+        schema.grant(role, "writer")
+        schema.protect_rows(ours.Animal, ours.Session)
+        before = rows_in(ours)
+        told = replace(peer, url=make_conninfo(peer.url, user=role))(tries_to_delete, schema=schema.database)
+        assert "belong" in told[0]
+        assert "belong" in told[1]
+        assert told[2] == "done"
+        assert rows_in(ours) == before
+        assert (ours.Animal & {"animal": 2}).fetch1("name") != "mine"
+    finally:
+        connection.execute(f'DROP OWNED BY "{role}"')
+        connection.execute(f'DROP ROLE "{role}"')
 
 
 def populates(dj: Any, schema: str, *, reserve_jobs: bool) -> dict[str, Any]:

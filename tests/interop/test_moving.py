@@ -188,3 +188,15 @@ def test_a_delete_that_is_taken_back_changes_nothing_for_datajoint(
     assert len(lab.Session()) == len(lab.Ana()) == 0
     dj.restore(tmp_path / "kept", connection=lab.schema.connection)
     assert lab_peer(reads_all)["left"] == [2, 2, 1, 0, 1, 2, 6]
+
+
+def test_lineage_of_datajoint_is_sound_and_rebuilt_to_the_same(lab: Any) -> None:
+    database = lab.schema.connection
+    query = 'SELECT * FROM lab."~lineage" ORDER BY 1, 2'
+    before = database.query(query)
+    checked = dj.migrate.verify_schema_v20("lab", connection=database)
+    assert (checked["compatible"], checked["issues"]) == (True, [])
+    lab.schema.rebuild_lineage()
+    assert database.query(query) == before
+    lab.Spec.drop(prompt=False)
+    assert dj.migrate.verify_schema_v20("lab", connection=database)["compatible"]

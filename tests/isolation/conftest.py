@@ -89,6 +89,8 @@ def own_lab(
 
 def _cast(observer: Any, settings: Settings, schema: str) -> Iterator[SimpleNamespace]:
     def begin() -> None:
+        for actor in actors:
+            actor.rest()
         pipeline.fill(observer, schema)
 
     def join(name: str, declare: Callable[[Client], dict[str, Any]] = pipeline.declare) -> Actor:

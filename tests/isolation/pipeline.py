@@ -61,12 +61,6 @@ class Client:
     def __getitem__(self, name: str) -> Any:
         return self.tables[name]()
 
-    def leave(self) -> None:
-        """End what is open."""
-        if self.database.in_transaction:
-            self.database.cancel_transaction()
-        self.database.close()
-
 
 def declare(client: Client) -> dict[str, Any]:
     """A pipeline with parts, a computed table, a reference beside the key and two into one table."""

@@ -11,7 +11,7 @@ begins before, so that a scenario is the same each time.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from enum import Enum, auto
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Action: TypeAlias = Callable[[Any], Any]
 
-_LONGEST: Final = 30.0  # seconds until a scenario hangs
+_LONGEST: Final = 15.0  # seconds until a scenario hangs
 _LOOK: Final = 0.002
 # Of its own, the server's autovacuum may wait as well.
 _WAITING: Final = """
@@ -165,13 +165,24 @@ class Actor:
             time.sleep(_LOOK)
         return state
 
+    def rest(self) -> None:
+        """Be idle and in no transaction, whatever a scenario that failed has left."""
+        self.pauses.end()
+        if self.state is not State.IDLE:
+            self._observer.execute("SELECT pg_terminate_backend(%s)", [self.pid])
+            self._pending = None
+        self.pid = self._thread.submit(self._rested).result(_LONGEST)
+
+    def _rested(self) -> int:
+        if self.client.database.in_transaction:
+            self.client.database.cancel_transaction()
+        return self._backend()
+
     def close(self) -> None:
         """Leave the stage."""
-        self.pauses.end()
-        try:
-            self._thread.submit(self.client.leave).result(_LONGEST)
-        finally:
-            self._thread.shutdown()
+        self.rest()
+        self._thread.submit(self.client.database.close).result(_LONGEST)
+        self._thread.shutdown()
 
     def _start(self, action: Action) -> None:
         assert self.state is State.IDLE, f"{self.name} has not ended its step"
@@ -195,6 +206,17 @@ class Actor:
     def _told(self) -> str:
         done = self._pending is not None and self._pending.done()
         return repr(self._pending.exception(0) or self._pending.result(0)) if done and self._pending else ""
+
+
+def first_to_end(one: Actor, other: Actor) -> tuple[Actor, Actor]:
+    """Of two who wait, the one whose step ends first, and the other."""
+    until = time.monotonic() + _LONGEST
+    while time.monotonic() < until:
+        for first, second in ((one, other), (other, one)):
+            if first.state is State.IDLE:
+                return first, second
+        time.sleep(_LOOK)
+    raise AssertionError(f"{one.name} and {other.name} hang")
 
 
 def waiting(observer: "psycopg.Connection[Any]") -> list[int]:
@@ -237,8 +259,3 @@ def merged(first: Sequence[str], second: Sequence[str]) -> Iterator[tuple[str, .
         return
     yield from ((second[0], *rest) for rest in merged(first, second[1:]))
     yield from ((first[0], *rest) for rest in merged(first[1:], second))
-
-
-def all_end(actors: Iterable[Actor]) -> dict[str, BaseException | None]:
-    """What became of the last steps of all."""
-    return {actor.name: actor.outcome() for actor in actors}

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 from tests.isolation.pipeline import Client, archive, begin, commit, delete, insert, roll_back, update
-from tests.isolation.steps import Action, State, held
+from tests.isolation.steps import Action, State, first_to_end, held
 
 import djflow as dj
 from djflow.errors import DeadlockError, IntegrityError, PartIntegrityError
@@ -62,19 +62,29 @@ def test_a_child_that_comes_between_looking_and_deleting_goes_along(lab: SimpleN
 
 def test_a_delete_gives_up_when_children_never_end_and_leaves_everything(lab: SimpleNamespace) -> None:
     """Each time that it is about to delete the subject, another session of it has been committed."""
-    before = lab.content()
-    gate = f'LOCK TABLE "{lab.schema}".subject IN SHARE MODE'
+    gate, following = lab.b, lab.c
+
+    def lock(client: Client) -> None:
+        begin(client)
+        client.database.query(f'LOCK TABLE "{lab.schema}".subject IN SHARE MODE')
+
+    gate.does(lock)
+    lab.a.blocks(SUBJECT)
     for n in range(5):
-        with held(lab.observer, gate):
-            (lab.a.blocks(SUBJECT) if n == 0 else lab.a.is_blocked())
-            lab.b.does(insert("Session", 1, 10 + n, 0))
-            following = held(lab.observer, gate.replace("SHARE", "ROW EXCLUSIVE"))
-            following.__enter__()
-        following.__exit__(None, None, None)
+        lab.observer.execute(f'INSERT INTO "{lab.schema}".session VALUES (1, {10 + n}, 0)'.encode())
+        following.blocks(lock)  # behind the delete, and before its next attempt
+        gate.does(roll_back)
+        following.finishes()
+        gate, following = following, gate
+        if n < 4:
+            lab.a.is_blocked()
     lab.a.fails(IntegrityError)
-    after = lab.content()
-    assert after.pop("Session")[: len(before["Session"])] is not None
-    assert {name: rows for name, rows in before.items() if name != "Session"} == after
+    gate.does(roll_back)
+    found = lab.content()
+    lab.begin()
+    expected = lab.content()
+    expected["Session"] = sorted([*expected["Session"], *((1, 10 + n, 0) for n in range(5))], key=repr)
+    assert found == expected
 
 
 # two deletes
@@ -87,10 +97,11 @@ def test_two_deletes_that_wait_for_each_other_end_with_one_of_them_undone(lab: S
     lab.b.does(delete("Session", subject=2))
     lab.a.blocks(delete("Session", subject=2))
     lab.b.tries(delete("Session", subject=1, session=1))
-    ended = {"a": lab.a.outcome(), "b": lab.b.outcome()}
-    assert sorted(type(error) for error in ended.values() if error) == [DeadlockError]
-    for actor in (lab.a, lab.b):
-        actor.does(roll_back if ended[actor.name] else commit)
+    loser, winner = first_to_end(lab.a, lab.b)
+    loser.fails(DeadlockError)
+    loser.does(roll_back)
+    assert winner.finishes() == 1
+    winner.does(commit)
     assert lab.content()["Session"] == [(1, 2, 20)]
     lab.check()
 

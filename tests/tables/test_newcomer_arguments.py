@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import djflow as dj
-from djflow.errors import DjflowError, InvalidArgumentError, MissingMethodError, QueryError
+from djflow.errors import AlterationError, DjflowError, InvalidArgumentError, MissingMethodError, QueryError
 from djflow.tables.schema import Schema
 
 
@@ -42,7 +42,7 @@ def test_a_question_that_nobody_can_answer_changes_nothing(
     subject: Any, action: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO())
-    with pytest.raises(DjflowError, match="nobody to answer.*prompt=False"):
+    with pytest.raises(DjflowError, match=r"nobody to answer.*prompt=False"):
         getattr(subject(), action)(prompt=True)
     assert len(subject) == 3
 
@@ -90,5 +90,135 @@ def test_migrations_by_name_take_names(schema: Schema, subject: Any, name: Any) 
         lambda: dj.migrate.copy_table_data(own, own, name, connection=database),
         lambda: dj.migrate.compare_query_results(own, own, name, connection=database),
     ):
-        with pytest.raises(InvalidArgumentError, match="The name of a (schema|table)"):
+        with pytest.raises(InvalidArgumentError, match=r"The name of a (schema|table)"):
             call()
+
+
+# tables and schemas
+
+
+def test_a_class_that_nobody_decorated_says_so() -> None:
+    class Forgotten(dj.Computed):
+        definition = "subject : int32"
+
+    for call in (
+        lambda: Forgotten.insert1((1,)),
+        lambda: Forgotten.delete(),
+        lambda: Forgotten.populate(),
+        lambda: Forgotten.describe(),
+        lambda: Forgotten.to_dicts(),
+    ):
+        with pytest.raises(DjflowError, match="Forgotten belongs to no schema"):
+            call()
+
+
+def test_objects_of_a_schema_are_names_for_definitions(schema: Schema, subject: Any) -> None:
+    other = Schema(schema.database, connection=schema.connection, add_objects={"Animal": subject})
+
+    @other
+    class Session(dj.Manual):
+        definition = "-> Animal"
+
+    assert Session().heading.names == ("subject",)
+
+
+@pytest.mark.parametrize("name", [None, 5, "", "a.b", "x" * 64, "a\0", "\ud800", b"lab"])
+def test_names_of_schemas_are_checked(schema: Schema, name: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="A schema's name has"):
+        dj.virtual_schema(name, connection=schema.connection)
+    if name is not None:  # a schema may get its name later
+        with pytest.raises(InvalidArgumentError, match="A schema's name has"):
+            Schema(name, connection=schema.connection)
+
+
+def test_tables_are_found_by_names(schema: Schema, subject: Any) -> None:
+    database: Any = schema.connection
+    assert len(subject) == 3
+    for given in (None, 5, [], b"Subject"):
+        with pytest.raises(InvalidArgumentError, match="found by its name"):
+            schema[given]
+        with pytest.raises(InvalidArgumentError):
+            dj.FreeTable(database, given)
+
+
+def test_connections_are_databases() -> None:
+    wrong: Any = "postgresql://ann:secret@lab/db"
+    for call in (
+        lambda: Schema("lab", connection=wrong),
+        lambda: dj.virtual_schema("lab", connection=wrong),
+        lambda: dj.restore("archive", connection=wrong),
+        lambda: dj.FreeTable(5, "lab.subject"),  # type: ignore[arg-type]
+        lambda: dj.migrate.verify_schema_v20("lab", connection=wrong),
+    ):
+        with pytest.raises(InvalidArgumentError, match="connection is a database") as caught:
+            call()
+        assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("modules", [5, ["a"], {"lab": 5}, {5: "lab"}, {"lab": "not a module"}])
+def test_modules_are_named(schema: Schema, subject: Any, modules: Any) -> None:
+    assert len(subject) == 3
+    with pytest.raises(InvalidArgumentError, match="modules is a mapping|no name of a Python module"):
+        schema.save(modules=modules)
+
+
+# altering
+
+
+@pytest.mark.parametrize("argument", ["renames", "fill", "context"])
+@pytest.mark.parametrize("given", [5, "name", {5: "name"}])
+def test_what_alter_takes_by_name_is_a_mapping(subject: Any, argument: str, given: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match=f"{argument} is a mapping"):
+        subject.alter(**{argument: given})
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), "5", None])
+def test_waiting_for_locks_takes_some_seconds(subject: Any, seconds: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="lock_timeout is a number of seconds"):
+        subject.alter(lock_timeout=seconds)
+
+
+def test_restricted_tables_are_not_altered(subject: Any) -> None:
+    with pytest.raises(AlterationError, match="restricted here"):
+        (subject & "subject = 1").alter()
+
+
+# rights and rows
+
+
+def test_rows_are_protected_in_whole_tables(schema: Schema, subject: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match="whole tables"):
+        schema.protect_rows(subject & "subject = 1")
+    columns = schema.connection.query(
+        "SELECT attname FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0",
+        (f"{schema.database}.subject",),
+    )
+    assert ("_owner",) not in columns
+
+
+def test_roles_are_names(schema: Schema, subject: Any) -> None:
+    role: Any
+    for role in (None, 5, ["ann"]):
+        for call in (
+            lambda role=role: schema.grant(role, "reader"),
+            lambda role=role: schema.revoke(role),
+            lambda role=role: schema.give_rows(subject, old="ann", new=role),
+        ):
+            with pytest.raises(InvalidArgumentError, match="A role is given by its name"):
+                call()
+    with pytest.raises(InvalidArgumentError, match="A role is given by its name"):
+        schema.protect_rows(subject, owner=5)  # type: ignore[arg-type]
+
+
+# archives
+
+
+@pytest.mark.parametrize("name", [5, "a.b", "", "x" * 64, {"test": 5}])
+def test_archives_are_restored_under_names_of_schemas(
+    schema: Schema, subject: Any, tmp_path: Any, name: Any
+) -> None:
+    assert len(subject) == 3
+    schema.dump(tmp_path / "archive")
+    given = {schema.database: 5} if isinstance(name, dict) else name
+    with pytest.raises(InvalidArgumentError, match="A schema's name has|schema is a mapping"):
+        dj.restore(tmp_path / "archive", schema=given, connection=schema.connection)

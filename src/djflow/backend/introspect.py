@@ -36,7 +36,8 @@ WHERE left(c.relname, 1) <> '~' AND NOT c.relispartition
 """
 _COLUMNS: Final = """
 SELECT a.attrelid, a.attnum::int, a.attname, a.attnotnull, a.atttypid, format_type(a.atttypid, a.atttypmod),
-  CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END, coalesce(t.description, '')
+  CASE WHEN a.attidentity <> '' THEN 'nextval()'  -- counts as a serial column does
+       WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END, coalesce(t.description, '')
 FROM pg_catalog.pg_attribute a
 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 LEFT JOIN pg_catalog.pg_description t

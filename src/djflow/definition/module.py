@@ -47,7 +47,7 @@ class Written:
 
     def __post_init__(self) -> None:
         for module in self.modules.values():
-            if not all(piece.isidentifier() for piece in module.split(".")):
+            if not isinstance(module, str) or not all(piece.isidentifier() for piece in module.split(".")):
                 raise InvalidArgumentError(
                     f"{module!r} is no name of a Python module. Write, say, 'lab.rigs'."
                 )

@@ -12,7 +12,8 @@ def check_connection(given: object) -> None:
     """Raise `InvalidArgumentError` for what is no database."""
     if not isinstance(given, Database):
         raise InvalidArgumentError(
-            f"connection is a database, as dj.conn() or instance.connection gives it, not {given!r}."
+            "connection is a database, as dj.conn() or instance.connection gives it, "
+            f"not {type(given).__name__}."  # and no URL, with its password, in the message
         )
 
 
@@ -22,7 +23,7 @@ def check_schema_name(given: object) -> None:
     >>> check_schema_name("lab")
     >>> check_schema_name("lab.session")
     Traceback (most recent call last):
-    djflow.errors.query.InvalidArgumentError: A schema's name has 1 to 63 bytes and no dot; ...
+    djflow.errors.InvalidArgumentError: A schema's name has 1 to 63 bytes and no dot; 'lab.session' does not fit.
     """
     if not is_name(given) or "." in given:
         raise InvalidArgumentError(
@@ -31,9 +32,9 @@ def check_schema_name(given: object) -> None:
 
 
 def is_name(given: object) -> TypeGuard[str]:
-    """Whether PostgreSQL takes it as a name.
+    r"""Whether PostgreSQL takes it as a name.
 
-    >>> [is_name(given) for given in ("Ann's", "", 5, "x" * 64, "\\ud800")]
+    >>> [is_name(given) for given in ("Ann's", "", 5, "x" * 64, "\ud800")]
     [True, False, False, False, False]
     """
     if not isinstance(given, str) or "\0" in given:

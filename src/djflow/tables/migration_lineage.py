@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from djflow.backend.introspect import introspect
+from djflow.backend.introspect import introspect, relation_names
 from djflow.backend.session import Session
 from djflow.errors import MissingSchemaError
 from djflow.model.catalog import Catalog
@@ -85,8 +85,15 @@ def recorded_lineage(session: Session, schema: str) -> LineageRows:
 
 
 def expected_lineage(session: Session, schema: str) -> LineageRows:
-    """What `~lineage` should hold, by the foreign keys that the database has now."""
-    return derived_lineage(introspect(session.connection, [schema]), schema)
+    """What `~lineage` should hold, by the foreign keys that the database has now.
+
+    Hidden tables, such as the queues of jobs that DataJoint makes, keep what is recorded of them.
+    """
+    present = relation_names(session.connection, schema)
+    hidden = {
+        row for row in recorded_lineage(session, schema) if row[0].startswith("~") and row[0] in present
+    }
+    return derived_lineage(introspect(session.connection, [schema]), schema) | hidden
 
 
 def rewrite_lineage(session: Session, schema: str) -> int:

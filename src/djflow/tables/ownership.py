@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from djflow.backend.session import Session
-from djflow.errors import UnknownRoleError
+from djflow.errors import InvalidArgumentError, UnknownRoleError
 from djflow.model.names import TableName
 from djflow.sql import ownership as sql
 
@@ -47,6 +47,8 @@ def give_rows(session: Session, tables: Iterable[TableName], old: str, new: str)
 
 
 def _check_role(session: Session, role: str) -> None:
+    if not isinstance(role, str):
+        raise InvalidArgumentError(f"A role is given by its name, not as {role!r}.")
     known = [name for (name,) in session.execute("SELECT rolname::text FROM pg_catalog.pg_roles")]
     if role not in known:
         raise UnknownRoleError(role, known)

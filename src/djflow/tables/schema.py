@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from djflow.backend.introspect import introspect
 from djflow.definition import bind, located, parse
+from djflow.definition.module_order import dependency_order
 from djflow.errors import AccessError, DefinitionError, DjflowError
 from djflow.model.catalog import Catalog
 from djflow.model.names import TableName, Tier, table_name
@@ -304,7 +305,8 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
     def list_tables(self) -> list[str]:
         """Names of the schema's tables in PostgreSQL, parents first."""
         self._ensure()
-        return [table.name.table for table in self.catalog() if table.name.schema == self.database]
+        own = [table for table in self.catalog().tables if table.name.schema == self.database]
+        return [table.name.table for table in dependency_order(own)]
 
     def drop(self, prompt: bool | None = None) -> None:  # noqa: FBT001 - documented
         """Drop the schema with all tables and rows. Asks first in interactive use, unless `prompt` is False.

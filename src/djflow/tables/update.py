@@ -60,6 +60,10 @@ def _checked(table: Table, row: object) -> list[str]:
             f"{type(row).__name__}."
         )
     heading = table.heading
+    if not table.is_singleton and (not table.primary_key or heading.primary_key != table.primary_key):
+        raise InvalidArgumentError(
+            f"{table.name} has no primary key that could choose a row. Delete rows, and insert them anew."
+        )
     for name in row:
         if name not in heading:
             raise UnknownAttributeError(str(name), heading.names, context=str(table.name))

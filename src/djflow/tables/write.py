@@ -5,6 +5,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from numbers import Integral
+from threading import get_ident
 from typing import Any, Final
 
 import pyarrow as pa
@@ -70,6 +71,15 @@ def on_conflict(policy: str | None, *, replace: bool, skip_duplicates: bool) -> 
     return next(iter(meant.values()), OnConflict.ERROR)
 
 
+def check_has_key(table: Table, policy: OnConflict) -> None:
+    """Raise `InvalidArgumentError` for a policy on keys where there are none."""
+    if policy is not OnConflict.ERROR and not table.primary_key:
+        raise InvalidArgumentError(
+            f"{table.name} has no primary key, so no row of it exists already: insert without "
+            f"{policy.value!r} for those that do."
+        )
+
+
 def _named(policy: object) -> OnConflict:
     names = [known.value for known in OnConflict]
     if isinstance(policy, str) and policy in names:
@@ -82,13 +92,17 @@ def _named(policy: object) -> OnConflict:
 
 # who may insert
 
-_making: Final[ContextVar[frozenset[TableName]]] = ContextVar("djflow_making", default=frozenset())
+# The tables being made, each with the thread that makes it: a context may be copied into another one, whose
+# inserts would not belong to the transaction of the `make`.
+_making: Final[ContextVar[frozenset[tuple[TableName, int]]]] = ContextVar(
+    "djflow_making", default=frozenset()
+)
 
 
 @contextmanager
 def making(name: TableName) -> Iterator[None]:
     """While a `make` of this table runs, it and its parts accept inserts."""
-    token = _making.set(_making.get() | {name})
+    token = _making.set(_making.get() | {(name, get_ident())})
     try:
         yield
     finally:
@@ -98,7 +112,7 @@ def making(name: TableName) -> Iterator[None]:
 def check_permitted(table: Table, *, allow_direct_insert: bool) -> None:
     """Raise `DjflowError` for an insert into an auto-populated table from outside its `make`."""
     owner = table.name.master or table.name
-    if allow_direct_insert or not owner.tier.is_auto_populated or owner in _making.get():
+    if allow_direct_insert or not owner.tier.is_auto_populated or (owner, get_ident()) in _making.get():
         return
     raise DjflowError(
         f"{table.name} is filled by make(): call populate(). "
@@ -111,6 +125,7 @@ def check_permitted(table: Table, *, allow_direct_insert: bool) -> None:
 
 def insert(table: Table, source: Any, database: Database, options: InsertOptions) -> None:
     """Insert all rows of a source."""
+    check_has_key(table, options.on_conflict)
     if isinstance(source, HasPlan):
         _insert_query(table, source, database, options)
         return

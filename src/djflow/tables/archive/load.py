@@ -55,6 +55,8 @@ class Loading:
 
         Raises `DuplicateError` for a key that exists or, to match, `ConflictError` for one with other values.
         """
+        if not self.table.primary_key:
+            return self._without_key(policy)
         session = self.database.session
         # Foreign keys are looked at when a statement ends: one statement adds rows that refer to each other.
         session.execute(rows_sql.create_staging(self.table.name))
@@ -71,6 +73,22 @@ class Loading:
         session.execute(rows_sql.drop_staging())
         self._advance_counters()
         return int(skipped)
+
+    def _without_key(self, policy: Policy) -> int:
+        """Add the rows to what a table without a primary key holds; none are skipped."""
+        if policy is not Policy.ERROR:
+            raise ArchiveError(
+                f"{self.table.name} has no primary key, so on_conflict={policy.value!r} cannot tell which rows "
+                "exist; nothing was restored. Restore without it",
+                archive=self.archive,
+            )
+        session = self.database.session
+        session.execute(rows_sql.lock_table(self.table.name))  # as one row is like another, all are counted
+        before = self._hash(Scan(self._stored))
+        session.copy(rows_sql.copy_into(self.table.name, self._names, self._format), self._payload())
+        self._check(self._hash(Scan(self._stored)), before)
+        self._advance_counters()
+        return 0
 
     @property
     def _stored(self) -> StoredTable:
@@ -103,8 +121,9 @@ class Loading:
             found.add(batch)
         return found
 
-    def _check(self, found: ContentHash) -> None:
-        if found.rows != self.sent.rows or found.hexdigest() != self.sent.hexdigest():
+    def _check(self, found: ContentHash, before: ContentHash | None = None) -> None:
+        expected = self.sent if before is None else before + self.sent
+        if found.rows != expected.rows or found.hexdigest() != expected.hexdigest():
             raise ArchiveError(
                 f"the database holds other rows of {self.table.name} than the {self.sent.rows:,} that were "
                 f"sent ({found.rows:,} found). A trigger may have changed them; nothing was restored",

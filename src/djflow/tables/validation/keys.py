@@ -69,7 +69,7 @@ def repeated_keys(table: Table, chunks: Sequence[dict[str, pa.Array]], rows: int
 
     names = table.heading.primary_key
     if not names:
-        others = list(range(1, rows))
+        others = list(range(1, rows)) if table.is_singleton else []
         return [Problems(None, "the table holds one row at most", others)] if others else []
     keys = pl.DataFrame(pa.concat_tables([pa.table(chunk) for chunk in chunks]) if chunks else None)
     if keys.is_empty() or not _has_repeated(keys):
