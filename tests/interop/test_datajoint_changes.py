@@ -274,10 +274,10 @@ def test_tables_of_datajoint_that_depend_on_ours_are_found(
     ours: SimpleNamespace, schema: dj.Schema, peer: Peer
 ) -> None:
     own = f"{schema.database}_own"
+    (ours.Animal & "animal = 99").delete(prompt=False)  # the graph is known now, and then no longer true
     peer(extends, schema=schema.database, own=own)
     other = dj.Schema(own, connection=schema.connection)
     review = other["Review"]
-    assert len(ours.Session * review) == 0 or "reviewed" in review.primary_key
     assert len(ours.Session.proj(reviewed="session") * review) == 4
     counts = dj.Diagram.cascade(ours.Animal & {"animal": 0}).counts()
     assert counts[f'"{own}"."review"'] == 2

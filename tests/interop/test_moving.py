@@ -145,10 +145,10 @@ def elsewhere(lab_settings: Settings, empty_url: str, tmp_path: Path) -> Iterato
     opened.close()
 
 
-def reads_all(dj: Any) -> dict[str, Any]:
+def reads_all(dj: Any, schema: str) -> dict[str, Any]:
     import numpy as np
 
-    lab = dj.VirtualModule("lab", "lab")
+    lab = dj.VirtualModule("lab", schema)
     tables = (lab.Species, lab.Subject, lab.Session, lab.Session.Trial, lab.Spec, lab.Ana, lab.Ana.P)
     session = (lab.Session & {"session_idx": 1}).fetch1()
     (lab.Subject & {"subject_id": 1}).delete()
@@ -163,13 +163,14 @@ def reads_all(dj: Any) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize("schema", ["lab", "lab_copy"])
 def test_datajoint_reads_a_restored_archive(
-    lab: Any, elsewhere: Database, datajoint: str, empty_url: str, tmp_path: Path
+    lab: Any, elsewhere: Database, datajoint: str, empty_url: str, tmp_path: Path, schema: str
 ) -> None:
     lab.schema.dump(tmp_path / "kept")
-    dj.restore(tmp_path / "kept", connection=elsewhere)
+    dj.restore(tmp_path / "kept", connection=elsewhere, schema=schema)
     peer = Peer(datajoint, empty_url, stores_of(elsewhere.settings), tmp_path)
-    assert peer(reads_all) == {
+    assert peer(reads_all, schema=schema) == {
         "rows": [2],
         "left": [2, 2, 1, 0, 1, 2, 6],
         "arr": list(range(10)),
@@ -187,7 +188,7 @@ def test_a_delete_that_is_taken_back_changes_nothing_for_datajoint(
     assert lab.Species.delete(prompt=False, archive=tmp_path / "kept") == 2
     assert len(lab.Session()) == len(lab.Ana()) == 0
     dj.restore(tmp_path / "kept", connection=lab.schema.connection)
-    assert lab_peer(reads_all)["left"] == [2, 2, 1, 0, 1, 2, 6]
+    assert lab_peer(reads_all, schema="lab")["left"] == [2, 2, 1, 0, 1, 2, 6]
 
 
 def test_lineage_of_datajoint_is_sound_and_rebuilt_to_the_same(lab: Any) -> None:

@@ -68,6 +68,33 @@ def test_chunks_have_a_number_of_rows(subject: Any, size: Any) -> None:
     assert len(subject) == 3
 
 
+# names
+
+
+def test_names_may_have_any_character(schema: Schema, tmp_path: Any) -> None:
+    odd = Schema(f'{schema.database} Ann\'s "lab" ü', connection=schema.connection)
+
+    @odd
+    class Subject(dj.Manual):
+        definition = """
+        subject : varchar(9)
+        ---
+        sex = 'U' : enum('M', 'F', 'U')
+        """
+
+    try:
+        Subject().insert1({"subject": "%s'\""})
+        name = Subject().full_table_name
+        assert schema.connection.query(f"SELECT sex::text FROM {name}") == [("U",)]
+        assert len(dj.FreeTable(schema.connection, name)) == 1
+        assert "sex = 'U' : enum('M','F','U')" in odd["Subject"].describe()
+        assert Subject().delete(prompt=False, archive=tmp_path / "archive") == 1
+        dj.restore(tmp_path / "archive", connection=schema.connection)
+        assert Subject().fetch1() == {"subject": "%s'\"", "sex": "U"}
+    finally:
+        odd.drop(prompt=False)
+
+
 # migration
 
 
@@ -222,3 +249,8 @@ def test_archives_are_restored_under_names_of_schemas(
     given = {schema.database: 5} if isinstance(name, dict) else name
     with pytest.raises(InvalidArgumentError, match="A schema's name has|schema is a mapping"):
         dj.restore(tmp_path / "archive", schema=given, connection=schema.connection)
+
+
+def test_a_url_is_a_text() -> None:
+    with pytest.raises(DjflowError, match="URL"):
+        dj.Instance(url=5)  # type: ignore[arg-type]

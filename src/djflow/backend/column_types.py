@@ -16,7 +16,7 @@ from djflow.sql.identifiers import quote
 _MARKED: Final = re.compile(
     r""":(?P<type>(?:'(?:[^']|'')*'|"(?:[^"]|"")*"|[^:'"])+):(?P<comment>.*)""", re.DOTALL
 )
-_CAST: Final = r"(?:::[^']+)?"
+_CAST: Final = r"""(?:::(?:[^'"]|"(?:[^"]|"")*")+)?"""
 _NULL: Final = re.compile(rf"NULL{_CAST}", re.IGNORECASE)
 _NOW: Final = re.compile(
     rf"\(*(?:CURRENT_TIMESTAMP|LOCALTIMESTAMP|CURRENT_DATE|now\(\))(?:\(\d\))?\)*{_CAST}", re.IGNORECASE

@@ -30,7 +30,7 @@ def parse_database_url(url: str, source: str = "DATABASE_URL") -> dict[str, obje
     {'host': 'db.lab.org', 'port': 5432, 'user': 'ann', 'password': 'p@ss', 'name': 'lab',
      'options': {'sslmode': 'require'}, 'use_tls': None}
     """
-    found = _URL.fullmatch(url.strip())
+    found = _URL.fullmatch(url.strip()) if isinstance(url, str) else None
     if found is None:
         raise ConfigError(
             f"The URL in {source} cannot be read. Write postgresql://user:password@host:port/database, "

@@ -32,10 +32,10 @@ class KeptKeys:
     def __call__(self, table: Table, rows: Node, edges: Sequence[Edge] = ()) -> Node:
         """The same rows, and those that they reach over edges, whatever becomes of what `rows` reads.
 
-        A key without visible attributes, that of at most one row, is not kept.
+        A key that is not visible as a whole, as that of at most one row, is not kept.
         """
         key = table.heading.primary_key
-        if not key:
+        if not key or not table.is_keyed:
             return rows
         kept = self._kept(table, rows, edges)
         return SemiJoin(Scan(table), Scan(kept), key)
@@ -69,10 +69,10 @@ class FetchedKeys:
     def __call__(self, table: Table, rows: Node, edges: Sequence[Edge] = ()) -> Node:
         """The rows as they are now, and those that they reach over edges.
 
-        A key without visible attributes, that of at most one row, is not fetched.
+        A key that is not visible as a whole, as that of at most one row, is not fetched.
         """
         key = table.heading.primary_key
-        if not key:
+        if not key or not table.is_keyed:
             return rows
         with self.session.transaction():
             kept = KeptKeys(self.session)(table, rows, edges)

@@ -219,3 +219,9 @@ class Table:
     def is_singleton(self) -> bool:
         """Whether the table holds at most one row."""
         return self.primary_key == ("_singleton",)
+
+    @property
+    def is_keyed(self) -> bool:
+        """Whether what users see of the primary key tells rows apart; so it is in all declared tables."""
+        key = [column for column in self.columns if column.in_key]
+        return self.is_singleton or (bool(key) and not any(column.is_hidden for column in key))

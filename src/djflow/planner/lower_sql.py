@@ -12,7 +12,7 @@ from typing import Any, Final, assert_never
 
 import pyarrow as pa
 
-from djflow.errors import PlannerBugError
+from djflow.errors import PlannerBugError, QueryError
 from djflow.model.table import Attribute, Heading, Table
 from djflow.model.types import EnumType, StoredType
 from djflow.planner import scalar as s
@@ -151,11 +151,19 @@ def lower_exists(plan: Node) -> Statement:
 
 
 def lower_delete(plan: Node, table: Table) -> Statement:
-    """The statement that deletes the rows of a table that a plan gives with all their attributes."""
+    """The statement that deletes the rows of a table that a plan gives with all their attributes.
+
+    Raises `QueryError` where only a key could tell which rows these are, and there is none.
+    """
     lowering = _Lowering(common_subplans(plan))
     query = lowering.lower(plan)
     if query.source == f"{qualified(table.name)} AS t1" and not query.is_closed:
         return _statement(Delete((), query.source, query.where), lowering, Heading(()))
+    if not table.is_keyed:
+        raise QueryError(
+            f"{table.name} has no primary key that tells its rows apart: to delete some of them, choose them "
+            "by conditions on their own attributes, or by other tables."
+        )
     alias = lowering.alias()
     own = [f"{alias}.{quote(name)}" for name in plan.heading.primary_key]
     keys = _select(query, tuple((query.columns[name], name) for name in plan.heading.primary_key))

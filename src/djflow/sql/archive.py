@@ -41,9 +41,20 @@ def drop_staged_duplicates(table: Table) -> str:
 
 
 def insert_staged(table: Table, columns: Iterable[str]) -> str:
-    """Bring the rows of the temporary table into the table."""
+    """Bring the rows of the temporary table into the table, counted numbers as they are."""
     listed = ", ".join(map(quote, columns))
-    return f"INSERT INTO {qualified(table.name)} ({listed}) SELECT {listed} FROM {qualified(STAGING)}"
+    return (
+        f"INSERT INTO {qualified(table.name)} ({listed}) OVERRIDING SYSTEM VALUE "
+        f"SELECT {listed} FROM {qualified(STAGING)}"
+    )
+
+
+def select_generated(table: Table) -> str:
+    """The names of the columns that the server computes from others, and takes no values for."""
+    return (
+        "SELECT attname::text FROM pg_catalog.pg_attribute "
+        f"WHERE attrelid = {literal(qualified(table.name))}::regclass AND attgenerated <> '' AND NOT attisdropped"
+    )
 
 
 def advance_counter(table: Table, column: str) -> str:

@@ -61,7 +61,8 @@ def create_table(
     """
     lines = [
         *(column_clause(table, column, enum_names) for column in table.columns),
-        f"PRIMARY KEY ({_names(table.primary_key)})",
+        # Tables that others made may come back from an archive without one.
+        *([f"PRIMARY KEY ({_names(table.primary_key)})"] if table.primary_key else []),
         *(foreign_key_clause(fk) for fk in table.foreign_keys),
     ]
     body = ",\n".join(f"  {line}" for line in lines)

@@ -15,6 +15,7 @@ from djflow.relation import habits
 from djflow.relation.conditions import Not
 from djflow.relation.database import Database
 from djflow.relation.relation import Relation
+from djflow.sql.identifiers import qualified
 from djflow.tables import deletion, update, validation, write
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ class Table(Relation, metaclass=TableMeta):
     @property
     def full_table_name(self) -> str:
         """The quoted name in PostgreSQL."""
-        return f'"{self.table_model.name.schema}"."{self.table_model.name.table}"'
+        return qualified(self.table_model.name)
 
     @property
     def heading(self) -> Heading:

@@ -60,7 +60,7 @@ def _checked(table: Table, row: object) -> list[str]:
             f"{type(row).__name__}."
         )
     heading = table.heading
-    if not table.is_singleton and (not table.primary_key or heading.primary_key != table.primary_key):
+    if not table.is_keyed:
         raise InvalidArgumentError(
             f"{table.name} has no primary key that could choose a row. Delete rows, and insert them anew."
         )

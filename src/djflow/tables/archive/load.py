@@ -67,7 +67,7 @@ class Loading:
         if policy is not Policy.ERROR:
             there = self._hash(SemiJoin(self._staged, Scan(self._stored), self.table.primary_key))
             [(skipped,)] = session.execute(sql.drop_staged_duplicates(self.table))
-        session.execute(sql.insert_staged(self.table, self._names))
+        self._insert_staged()
         added = self._hash(SemiJoin(Scan(self._stored), self._staged, self.table.primary_key))
         self._check(there + added)
         session.execute(rows_sql.drop_staging())
@@ -85,10 +85,19 @@ class Loading:
         session = self.database.session
         session.execute(rows_sql.lock_table(self.table.name))  # as one row is like another, all are counted
         before = self._hash(Scan(self._stored))
-        session.copy(rows_sql.copy_into(self.table.name, self._names, self._format), self._payload())
+        session.execute(rows_sql.create_staging(self.table.name))
+        session.copy(rows_sql.copy_into_staging(self._names, self._format), self._payload())
+        self._insert_staged()
         self._check(self._hash(Scan(self._stored)), before)
+        session.execute(rows_sql.drop_staging())
         self._advance_counters()
         return 0
+
+    def _insert_staged(self) -> None:
+        session = self.database.session
+        generated = {name for (name,) in session.execute(sql.select_generated(self.table))}
+        names = [name for name in self._names if name not in generated]
+        session.execute(sql.insert_staged(self.table, names))
 
     @property
     def _stored(self) -> StoredTable:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pyarrow as pa
 
 from djflow.engine.execute import schema_of
+from djflow.errors import QueryError
 from djflow.model.names import TableName
 from djflow.model.table import Attribute, Heading, Table
 from djflow.model.types import NativeType, StoredType
@@ -55,6 +56,8 @@ def all_columns(plan: Node, table: Table) -> Node:
     within = _within(plan, table)
     if within is not None:
         return within
+    if not table.is_keyed:
+        raise QueryError(f"{table.name} has no primary key by which an archive could find the chosen rows.")
     return SemiJoin(Scan(stored(table)), plan, table.heading.primary_key)
 
 
