@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.isolation.steps import Pauses
+
 import djflow as dj
 from djflow.configuration import Settings
 from djflow.relation.database import Database
-from tests.isolation.steps import Pauses
 
 if TYPE_CHECKING:
     import psycopg
@@ -52,7 +53,9 @@ _TEMPORARY: Final = "SELECT relname FROM pg_class WHERE relpersistence = 't' AND
 class Client:
     """A program of its own: its connections, its classes."""
 
-    def __init__(self, settings: Settings, schema: str, declare: Callable[["Client"], dict[str, Any]]) -> None:
+    def __init__(
+        self, settings: Settings, schema: str, declare: Callable[["Client"], dict[str, Any]]
+    ) -> None:
         self.database = Database(lambda: settings)
         self.schema = dj.Schema(schema, connection=self.database)
         self.pauses = Pauses()
@@ -160,15 +163,18 @@ def content(observer: "psycopg.Connection[Any]", schema: str) -> dict[str, list[
     }
 
 
-def check_promises(observer: "psycopg.Connection[Any]", schema: str, foreign_keys: int = FOREIGN_KEYS) -> None:
-    """No reference dangles, no part lacks its master or a computed row its inputs, and no result is a half."""
+def check_promises(
+    observer: "psycopg.Connection[Any]", schema: str, foreign_keys: int = FOREIGN_KEYS
+) -> None:
+    """No reference dangles, no part lacks its master or a result its inputs, and no result is a half."""
     keys = observer.execute(_FOREIGN_KEYS, [f'"{schema}"']).fetchall()
     assert len(keys) == foreign_keys
     for child, parent, own, its in keys:
         same = " AND ".join(f"c.{a} = p.{b}" for a, b in zip(own, its, strict=True))
         given = " AND ".join(f"c.{a} IS NOT NULL" for a in own)
         found = observer.execute(
-            f"SELECT c.* FROM {child} c WHERE {given} AND NOT EXISTS (SELECT FROM {parent} p WHERE {same})".encode()
+            f"SELECT c.* FROM {child} c WHERE {given} "
+            f"AND NOT EXISTS (SELECT FROM {parent} p WHERE {same})".encode()
         ).fetchall()
         assert not found, (child, parent, found)
 

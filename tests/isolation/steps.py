@@ -1,4 +1,4 @@
-"""Clients on threads of their own who act in the order that a scenario gives, and what the server says of them.
+"""Clients on threads of their own who act in the order of a scenario, and what the server says of them.
 
     a.does(begin)
     a.does(delete_subject)

@@ -132,11 +132,10 @@ def clients(lab: SimpleNamespace) -> set[int]:
 def kill_in_the_middle(lab: SimpleNamespace, name: str, gate: Gate) -> None:
     """Kill a process where it stands, and return when the server knows."""
     known = clients(lab)
-    with gate(lab):
-        with running(lab, name) as process:
-            until(lambda: waiting(lab.observer), process)
-            process.kill()
-            process.wait()
+    with gate(lab), running(lab, name) as process:
+        until(lambda: waiting(lab.observer), process)
+        process.kill()
+        process.wait()
     until(lambda: clients(lab) <= known)
 
 

@@ -202,6 +202,6 @@ def test_all_orders_of_two_transactions_are_as_if_one_came_after_the_other(
         for step in order:
             name, _, what = step.partition(" ")
             programs[name].take(what)
-        while not all([program.catch_up() for program in programs.values()]):
+        while [name for name, program in programs.items() if not program.catch_up()]:
             pass
         check(lab, serial, (first, programs["a"].error), (second, programs["b"].error))

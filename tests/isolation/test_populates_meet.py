@@ -1,7 +1,7 @@
 """Clients who change what another one is computing from."""
 
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from tests.isolation.pipeline import (
@@ -13,7 +13,6 @@ from tests.isolation.pipeline import (
     insert,
     populate,
     roll_back,
-    update,
 )
 from tests.isolation.steps import Action, State
 

@@ -259,7 +259,7 @@ def test_who_declares_a_table_that_is_being_dropped_can_use_it_or_is_told(
     lab = fewer_keys
     lab.b.does(begin)
     lab.b.does(drop("Session"))
-    lab.a.tries(lambda client: Client(lab.settings, lab.schema, declare)["Session"].insert([(1, 9, 0)]))
+    lab.a.tries(lambda _: Client(lab.settings, lab.schema, declare)["Session"].insert([(1, 9, 0)]))
     lab.b.does(end)
     error = lab.a.outcome()
     assert isinstance(error, MissingTableError) if end is commit else error is None
@@ -276,7 +276,8 @@ def test_who_declares_waits_for_who_declares_the_same(fewer_keys: SimpleNamespac
     assert lab.content()["Session"] == [(1, 9, 0)]
 
 
-def test_many_who_declare_at_once_all_can_insert(observer: Any, settings: Any, own_lab: SimpleNamespace) -> None:
+@pytest.mark.usefixtures("own_lab")
+def test_many_who_declare_at_once_all_can_insert(observer: Any, settings: Any) -> None:
     name = f"test_{uuid4().hex[:12]}"
     clients = [Client(settings, name, declare) for _ in range(4)]
 
@@ -295,7 +296,7 @@ def test_many_who_declare_at_once_all_can_insert(observer: Any, settings: Any, o
 
 @pytest.mark.parametrize("policy", ["skip", "match", "error"])
 def test_two_who_restore_the_same_archive_put_it_back_once(
-    own_lab: SimpleNamespace, tmp_path: Path, policy: str
+    own_lab: SimpleNamespace, tmp_path: Path, policy: Any
 ) -> None:
     lab = own_lab
 

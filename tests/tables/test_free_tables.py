@@ -61,7 +61,6 @@ def pipeline(schema: dj.Schema) -> dj.Schema:
         ('"{}"."q_c_session"', "q_c_session"),
         ("`{}`.`q_c_session`", "q_c_session"),
         ("{}.QCSession", "q_c_session"),
-        ("{}.QCSession", "q_c_session"),
         ("{}.QCSession.Trial", "q_c_session__trial"),
         ("{}.q_c_session__trial", "q_c_session__trial"),
         ("{}.Species", "#species"),

@@ -109,6 +109,7 @@ def test_migrations_of_a_schema_take_a_schema(given: Any) -> None:
 def test_migrations_by_name_take_names(schema: Schema, subject: Any, name: Any) -> None:
     assert len(subject) == 3
     own, database = schema.database, schema.connection
+    call: Any
     for call in (
         lambda: dj.migrate.verify_schema_v20(name, connection=database),
         lambda: dj.migrate.backup_schema(name, "copy", connection=database),
@@ -128,15 +129,11 @@ def test_a_class_that_nobody_decorated_says_so() -> None:
     class Forgotten(dj.Computed):
         definition = "subject : int32"
 
-    for call in (
-        lambda: Forgotten.insert1((1,)),
-        lambda: Forgotten.delete(),
-        lambda: Forgotten.populate(),
-        lambda: Forgotten.describe(),
-        lambda: Forgotten.to_dicts(),
-    ):
+    forgotten: Any = Forgotten  # as users call it, on the class
+    for name, arguments in [("insert1", [(1,)]), ("delete", []), ("populate", []), ("to_dicts", [])]:
+        call = getattr(forgotten, name)
         with pytest.raises(DjflowError, match="Forgotten belongs to no schema"):
-            call()
+            call(*arguments)
 
 
 def test_objects_of_a_schema_are_names_for_definitions(schema: Schema, subject: Any) -> None:
@@ -161,6 +158,7 @@ def test_names_of_schemas_are_checked(schema: Schema, name: Any) -> None:
 def test_tables_are_found_by_names(schema: Schema, subject: Any) -> None:
     database: Any = schema.connection
     assert len(subject) == 3
+    given: Any
     for given in (None, 5, [], b"Subject"):
         with pytest.raises(InvalidArgumentError, match="found by its name"):
             schema[given]
@@ -185,7 +183,7 @@ def test_connections_are_databases() -> None:
 @pytest.mark.parametrize("modules", [5, ["a"], {"lab": 5}, {5: "lab"}, {"lab": "not a module"}])
 def test_modules_are_named(schema: Schema, subject: Any, modules: Any) -> None:
     assert len(subject) == 3
-    with pytest.raises(InvalidArgumentError, match="modules is a mapping|no name of a Python module"):
+    with pytest.raises(InvalidArgumentError, match=r"modules is a mapping|no name of a Python module"):
         schema.save(modules=modules)
 
 
@@ -226,6 +224,7 @@ def test_rows_are_protected_in_whole_tables(schema: Schema, subject: Any) -> Non
 def test_roles_are_names(schema: Schema, subject: Any) -> None:
     role: Any
     for role in (None, 5, ["ann"]):
+        call: Any
         for call in (
             lambda role=role: schema.grant(role, "reader"),
             lambda role=role: schema.revoke(role),
@@ -246,8 +245,8 @@ def test_archives_are_restored_under_names_of_schemas(
 ) -> None:
     assert len(subject) == 3
     schema.dump(tmp_path / "archive")
-    given = {schema.database: 5} if isinstance(name, dict) else name
-    with pytest.raises(InvalidArgumentError, match="A schema's name has|schema is a mapping"):
+    given: Any = {schema.database: 5} if isinstance(name, dict) else name
+    with pytest.raises(InvalidArgumentError, match=r"A schema's name has|schema is a mapping"):
         dj.restore(tmp_path / "archive", schema=given, connection=schema.connection)
 
 

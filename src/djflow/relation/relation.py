@@ -68,7 +68,7 @@ class Relation:
     def _subset(self, plan: Node) -> Self:
         """Some of the rows: what is known of the whole holds for them, so they stay of its kind."""
         subset = copy(self)
-        subset._plan, subset._database = plan, self.connection
+        Relation.__init__(subset, plan, self.connection)
         return subset
 
     # restriction

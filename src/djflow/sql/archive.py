@@ -53,7 +53,8 @@ def select_generated(table: Table) -> str:
     """The names of the columns that the server computes from others, and takes no values for."""
     return (
         "SELECT attname::text FROM pg_catalog.pg_attribute "
-        f"WHERE attrelid = {literal(qualified(table.name))}::regclass AND attgenerated <> '' AND NOT attisdropped"
+        f"WHERE attrelid = {literal(qualified(table.name))}::regclass "
+        "AND attgenerated <> '' AND NOT attisdropped"
     )
 
 

@@ -21,9 +21,9 @@ def check_schema_name(given: object) -> None:
     """Raise `InvalidArgumentError` for what cannot name a schema.
 
     >>> check_schema_name("lab")
-    >>> check_schema_name("lab.session")
+    >>> check_schema_name("a.b")
     Traceback (most recent call last):
-    djflow.errors.InvalidArgumentError: A schema's name has 1 to 63 bytes and no dot; 'lab.session' does not fit.
+    djflow.errors.InvalidArgumentError: A schema's name has 1 to 63 bytes and no dot; 'a.b' does not fit.
     """
     if not is_name(given) or "." in given:
         raise InvalidArgumentError(

@@ -78,8 +78,8 @@ class Loading:
         """Add the rows to what a table without a primary key holds; none are skipped."""
         if policy is not Policy.ERROR:
             raise ArchiveError(
-                f"{self.table.name} has no primary key, so on_conflict={policy.value!r} cannot tell which rows "
-                "exist; nothing was restored. Restore without it",
+                f"{self.table.name} has no primary key, so on_conflict={policy.value!r} cannot tell which "
+                "rows exist; nothing was restored. Restore without it",
                 archive=self.archive,
             )
         session = self.database.session
