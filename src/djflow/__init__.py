@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from djflow.tables.instance import Instance
     from djflow.tables.schema import Schema
     from djflow.tables.tiers import Entry, Lookup, Manual, Part
-    from djflow.tables.virtual import VirtualModule, virtual_schema
+    from djflow.tables.virtual.module import VirtualModule, virtual_schema
 
 # Where each public name lives; its module is imported when the name is first used.
 _HOMES: Final = {
@@ -66,13 +66,13 @@ _HOMES: Final = {
     "Table": "djflow.tables.declared",
     "Top": "djflow.relation.conditions",
     "U": "djflow.relation.universal",
-    "VirtualModule": "djflow.tables.virtual",
+    "VirtualModule": "djflow.tables.virtual.module",
     "config": "djflow.tables.default",
     "conn": "djflow.tables.default",
     "deploy": "djflow.deploy",
     "migrate": "djflow.migrate",
     "restore": "djflow.tables.archiving",
-    "virtual_schema": "djflow.tables.virtual",
+    "virtual_schema": "djflow.tables.virtual.module",
 }
 
 

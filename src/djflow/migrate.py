@@ -3,15 +3,11 @@
 All helpers that change something have a `dry_run`, or write to tables and schemas that are new.
 """
 
-from djflow.tables.migration import (
-    add_job_metadata_columns,
-    backup_schema,
-    check_migration_status,
-    copy_table_data,
-    rebuild_lineage,
-    verify_schema_v20,
-)
-from djflow.tables.migration_compare import compare_query_results
+from djflow.tables.migration.compare import compare_query_results
+from djflow.tables.migration.copies import backup_schema, copy_table_data
+from djflow.tables.migration.job_metadata import add_job_metadata_columns
+from djflow.tables.migration.rebuild import rebuild_lineage
+from djflow.tables.migration.state import check_migration_status, verify_schema_v20
 
 __all__ = [
     "add_job_metadata_columns",

@@ -286,7 +286,7 @@ def test_tables_made_by_others_have_native_types(connection: Connection, schema_
             "s": "numeric(5,2)",
             "p": "point",
             "at": "timestamp with time zone",
-            "counted": "bigint",
+            "counted": "bigserial",
             "twice": "integer",
         }
     )

@@ -28,7 +28,7 @@ def sees(dj: Any, schema: str) -> dict[str, Any]:
         "headings": [list(table.heading.names) for table in tables],
         "animal": lab.Animal.describe().splitlines(),
         "pair": lab.Pair.describe().splitlines(),
-        "diagram": dj.Diagram(known).make_mermaid().splitlines(),
+        "diagram": sorted(dj.Diagram(known).make_mermaid().splitlines()),
         "setup": lab.Setup.fetch1(),
         "parents": lab.Pair.parents(),
         "children": sorted(lab.Animal.children()),

@@ -69,7 +69,7 @@ def actions(folder: Path) -> Mapping[str, Action]:
         "delete": delete("Subject", subject=1),
         "delete inside": delete_inside,
         "delete and keep": archive("Subject", folder / "kept", subject=1),
-        "delete quickly": lambda client: (client["Count"] & {"subject": 2}).delete_quick(),
+        "delete quickly": lambda client: (client["Item"] & {"subject": 2}).delete_quick(),
         "insert many": insert_many,
         "replace many": replace_many,
         "update": update("Session", subject=1, session=1, weight=99),

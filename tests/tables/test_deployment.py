@@ -62,7 +62,7 @@ def test_every_table_of_a_schema_but_hidden_ones_is_set(pipeline: Schema) -> Non
 
 
 def test_a_table_is_set_alone_as_class_or_instance(pipeline: Schema) -> None:
-    subject = pipeline._classes["Subject"]
+    subject = pipeline.registry.by_name["Subject"]
     summary = dj.deploy.set_replica_identity(subject, dry_run=False)
     assert (summary["tables_analyzed"], summary["tables_modified"]) == (1, 1)
     assert identities(pipeline) == {"subject": "f", "subject__note": "d", "__weight": "d"}

@@ -75,14 +75,14 @@ def other_name(pipeline: Schema) -> Iterator[str]:
 
 
 def fill(schema: Schema) -> None:
-    schema._classes["Subject"]().insert(
+    schema.registry.by_name["Subject"]().insert(
         [
             {"subject": 1, "mood": "bad", "weight": 20.5, "trace": np.arange(3), "notes": {"a": [1]}},
             {"subject": 2, "weight": float("nan")},
             {"subject": 3, "weight": float("inf")},
         ]
     )
-    schema._classes["Pair"]().insert([(1, 2)])
+    schema.registry.by_name["Pair"]().insert([(1, 2)])
 
 
 # job metadata
@@ -106,7 +106,7 @@ def test_job_metadata_is_previewed(pipeline: Schema) -> None:
 
 def test_job_metadata_added_later_is_filled_as_if_declared(pipeline: Schema) -> None:
     fill(pipeline)
-    weight = pipeline._classes["Weight"]()
+    weight = pipeline.registry.by_name["Weight"]()
     weight.insert1((1, 5.0), allow_direct_insert=True)
     summary = migrate.add_job_metadata_columns(type(weight), dry_run=False)
     assert summary["details"][0]["status"] == "migrated"
@@ -122,7 +122,7 @@ def test_job_metadata_added_later_is_filled_as_if_declared(pipeline: Schema) -> 
 
 
 def test_job_metadata_is_for_tables_that_make_fills(pipeline: Schema) -> None:
-    for target in (pipeline._classes["Subject"], pipeline._classes["Weight"].Each):
+    for target in (pipeline.registry.by_name["Subject"], pipeline.registry.by_name["Weight"].Each):
         with pytest.raises(InvalidArgumentError, match="not filled by make"):
             migrate.add_job_metadata_columns(target)
     with pytest.raises(InvalidArgumentError, match="target must be"):
@@ -189,7 +189,7 @@ def test_what_runs_joins_again_after_a_repair(pipeline: Schema) -> None:
     fill(pipeline)
     pipeline.connection.query(f'UPDATE "{pipeline.database}"."~lineage" SET lineage = table_name')
     pipeline._reload()
-    subject, pair = pipeline._classes["Subject"](), pipeline._classes["Pair"]()
+    subject, pair = pipeline.registry.by_name["Subject"](), pipeline.registry.by_name["Pair"]()
     with pytest.raises(DjflowError):
         len(subject * pair)
     pipeline.rebuild_lineage()
@@ -249,7 +249,7 @@ def test_rows_are_copied_between_namesakes(pipeline: Schema, other_name: str) ->
     names = (pipeline.database, other_name)
     copied = migrate.copy_table_data(*names, "subject", connection=pipeline.connection)
     assert copied == {"rows_copied": 3}
-    assert other._classes["Subject"]().to_dicts()[0]["trace"].tolist() == [0, 1, 2]
+    assert other.registry.by_name["Subject"]().to_dicts()[0]["trace"].tolist() == [0, 1, 2]
     found = migrate.compare_query_results(*names, "subject", connection=pipeline.connection)
     assert found == {"match": True, "row_count": 3, "discrepancies": []}
     with pytest.raises(DuplicateError):
@@ -263,7 +263,7 @@ def test_a_copy_may_stop_early(pipeline: Schema, other_name: str) -> None:
     other = Schema(other_name, connection=pipeline.connection)
     declare(other)
     migrate.copy_table_data(pipeline.database, other_name, "subject", limit=2, connection=pipeline.connection)
-    assert other._classes["Subject"]().keys() == [{"subject": 1}, {"subject": 2}]
+    assert other.registry.by_name["Subject"]().keys() == [{"subject": 1}, {"subject": 2}]
 
 
 def test_differences_are_named_by_column_and_key(pipeline: Schema, other_name: str) -> None:

@@ -118,6 +118,7 @@ def routes(
 
     Raises `MissingTableError` for a table that is not in the catalog.
 
+    >>> from djflow.model.table import Attribute
     >>> from djflow.model.types import CoreType
     >>> key = Attribute("subject", CoreType("int32"), CoreType("int32"), in_key=True)
     >>> subject, session = TableName("lab", "subject"), TableName("lab", "session")

@@ -11,7 +11,7 @@ from djflow.errors import InvalidArgumentError
 from djflow.relation.database import Database
 from djflow.tables.free import FreeTable, free_table
 from djflow.tables.schema import Schema
-from djflow.tables.virtual import VirtualModule, virtual_schema
+from djflow.tables.virtual.module import VirtualModule, virtual_schema
 
 _SOURCE: Final = "dj.Instance(...)"
 

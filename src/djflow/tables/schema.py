@@ -15,8 +15,6 @@ from djflow.model.table import Table as TableModel
 from djflow.relation.database import Database
 from djflow.sql.ddl import drop_schema
 from djflow.storage.codec import resolve_dtype
-from djflow.tables import grants
-from djflow.tables.administration import Administration
 from djflow.tables.alteration.of_schema import Alteration
 from djflow.tables.archiving import Archiving
 from djflow.tables.arguments import check_connection, check_mapping, check_schema_name
@@ -24,9 +22,12 @@ from djflow.tables.declare import declare, schema_exists
 from djflow.tables.declared import Table
 from djflow.tables.default import conn, require_shared_state
 from djflow.tables.prompt import asks, confirmed
+from djflow.tables.registry import Registry, parts_of
 from djflow.tables.resolve import declaration_context, find_class
+from djflow.tables.rights import grants
+from djflow.tables.rights.administration import Administration
 from djflow.tables.tiers import Part
-from djflow.tables.virtual_access import WithoutClasses
+from djflow.tables.virtual.access import WithoutClasses
 
 C = TypeVar("C", bound=type)
 
@@ -72,7 +73,7 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
         self._database = connection
         self._create_schema, self._create_tables = create_schema, create_tables
         self._waiting: list[tuple[type[Table], dict[str, Any]]] = []
-        self._classes: dict[str, type[Table]] = {}
+        self.registry = Registry()
         self._undeclared: list[type[Table]] = []
         self._creating: set[int] = set()  # the threads that do
         self._catalog = Catalog()
@@ -142,14 +143,14 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
         assert cls.tier is not None  # noqa: S101 - checked when decorated
         name = table_name(self.database, cls.__name__, cls.tier)
         cls.__djflow_schema__, cls.__djflow_table__ = self, self._model(cls, name, context)
-        self._classes[cls.__name__] = cls
-        self._undeclared.append(cls)
+        self.registry.add(cls)
         try:
-            for part in _parts(cls):
+            for part in parts_of(cls):
                 self._bind_part(part, cls, name, context)
         except DefinitionError:
-            self._forget(cls)
+            self.registry.forget(cls)
             raise
+        self._undeclared += [cls, *parts_of(cls)]
 
     def _bind_part(
         self, part: type[Part], master: type[Table], name: TableName, context: Mapping[str, Any]
@@ -158,20 +159,12 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
         own = table_name(self.database, part.__name__, Tier.PART, name)
         visible = {**context, **vars(master), master.__name__: master, "master": master}
         part.__djflow_schema__, part.__djflow_table__ = self, self._model(part, own, visible)
-        self._undeclared.append(part)
-
-    def _forget(self, cls: type[Table]) -> None:
-        self._classes.pop(cls.__name__, None)
-        gone = {cls, *_parts(cls)}
-        self._undeclared = [known for known in self._undeclared if known not in gone]
-        for known in gone:
-            known.__djflow_schema__ = known.__djflow_table__ = None
 
     def _model(self, cls: type[Table], name: TableName, context: Mapping[str, Any]) -> TableModel:
         parents: dict[str, type[Table]] = {}
 
         def resolve(reference: str) -> TableModel:
-            parent = parents[reference] = find_class(reference, context, self._classes)
+            parent = parents[reference] = find_class(reference, context, self.registry.by_name)
             model = parent.__djflow_table__
             assert model is not None  # noqa: S101 - find_class checked
             return model
@@ -231,7 +224,7 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
 
         Tables that were dropped are created again.
         """
-        self._undeclared = self._declared()
+        self._undeclared = list(self.registry)
         self._create_once()
 
     def _create_once(self) -> None:
@@ -294,7 +287,7 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
     def _reload(self) -> None:
         """Read the tables again, after something changed them."""
         self._catalog = self.catalog()
-        for cls in (known for master in self._classes.values() for known in (master, *_parts(master))):
+        for cls in self.registry:
             if cls.__djflow_table__ is not None and cls.__djflow_table__.name in self._catalog:
                 cls.__djflow_table__ = self._catalog[cls.__djflow_table__.name]
 
@@ -325,29 +318,16 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
         if asks(prompt, safe=self.connection.settings.safemode) and not confirmed(question):
             return
         session.execute(drop_schema(self.database))
-        self._undeclared = self._declared()
+        self._undeclared = list(self.registry)
 
     def note_dropped(self, names: Collection[TableName]) -> None:
         """Have the tables of these names missing until `create` is called."""
         self._undeclared = [cls for cls in self._undeclared if cls().table_model.name not in names]
 
-    @property
-    def declared_classes(self) -> Mapping[str, type[Table]]:
-        """The classes that the schema decorated, by name."""
-        return self._classes
-
-    def _declared(self) -> "list[type[Table]]":
-        return [cls for master in self._classes.values() for cls in (master, *_parts(master))]
-
 
 def _chosen(cls: type[Table], option: str, default: bool) -> bool:  # noqa: FBT001 - a setting's value
     """What the class says about itself, else the setting."""
     return bool(getattr(cls, option, default))
-
-
-def _parts(master: type[Table]) -> list[type[Part]]:
-    nested = (value for name, value in vars(master).items() if name != "master")
-    return [value for value in nested if isinstance(value, type) and issubclass(value, Part)]
 
 
 def _insert_contents(cls: type[Table], *, is_new: bool) -> None:

@@ -58,7 +58,7 @@ def connect_as(server_url: str, database: Database) -> Iterator[Connect]:
 def lab(schema: Schema) -> Schema:
     declare_pipeline(schema)
     schema.create()
-    schema._classes["Subject"]().insert([(1, "mouse"), (2, "rat")])
+    schema.registry.by_name["Subject"]().insert([(1, "mouse"), (2, "rat")])
     return schema
 
 
@@ -83,7 +83,7 @@ def redeclared() -> Callable[[Database, str], dict[str, Any]]:
     def declared(database: Database, name: str) -> dict[str, Any]:
         schema = Schema(name, connection=database)
         declare_pipeline(schema)
-        return dict(schema._classes)
+        return dict(schema.registry.by_name)
 
     return declared
 

@@ -34,7 +34,7 @@ def bob(shared: Schema, new_role: NewRole) -> str:
 @pytest.fixture
 def shared(lab: Schema) -> Schema:
     """Subjects and their notes belong to whom inserted them; 1 and 2 to the owner of the tables."""
-    lab.protect_rows(lab._classes["Subject"])
+    lab.protect_rows(lab.registry.by_name["Subject"])
     return lab
 
 
@@ -57,7 +57,7 @@ def test_the_owner_of_a_row_is_out_of_sight(shared: Schema, tables_of: TablesOf)
     assert subject.heading.names == ("subject", "kind")
     assert "_owner" not in subject.describe()
     assert subject.to_arrow().column_names == ["subject", "kind"]
-    assert "_owner" not in shared._classes["Subject"]().to_polars().columns
+    assert "_owner" not in shared.registry.by_name["Subject"]().to_polars().columns
 
 
 def test_a_delete_that_meets_a_colleagues_row_deletes_nothing(
@@ -94,7 +94,7 @@ def test_an_update_that_meets_a_colleagues_row_changes_nothing(
         theirs.query(f"UPDATE \"{shared.database}\".subject SET kind = 'mouse' WHERE subject = 3")
     with pytest.raises(OwnershipError):
         tables_of(theirs, shared.database)["Subject"].insert1((3, "mouse"), replace=True)
-    assert (shared._classes["Subject"]() & {"subject": 3}).fetch1("kind") == "rat"
+    assert (shared.registry.by_name["Subject"]() & {"subject": 3}).fetch1("kind") == "rat"
 
 
 def test_nobody_inserts_in_a_colleagues_name(shared: Schema, ann: str, bob: str, connect_as: Connect) -> None:
@@ -163,9 +163,9 @@ def test_rows_of_a_role_that_is_gone_belong_to_the_owner_of_the_table(
 
 def test_rows_that_exist_can_be_given_to_somebody(lab: Schema, new_role: NewRole) -> None:
     carl, dora = new_role("carl"), new_role("dora")
-    lab.protect_rows(lab._classes["Subject"], owner=carl)
+    lab.protect_rows(lab.registry.by_name["Subject"], owner=carl)
     assert set(owners(lab).values()) == {carl}
-    lab.give_rows(lab._classes["Subject"], old=carl, new=dora)
+    lab.give_rows(lab.registry.by_name["Subject"], old=carl, new=dora)
     assert set(owners(lab).values()) == {dora}
 
 
@@ -186,18 +186,18 @@ def test_only_ones_own_rows_can_be_given_away(
 
 def test_protecting_twice_is_protecting_once(shared: Schema, ann: str) -> None:
     shared.connection.query(f'UPDATE "{shared.database}".subject SET _owner = $1 WHERE subject = 2', (ann,))
-    shared.protect_rows(shared._classes["Subject"])
+    shared.protect_rows(shared.registry.by_name["Subject"])
     assert owners(shared) == {1: "djflow", 2: ann}
 
 
 def test_protection_can_end_and_begin_again(
     shared: Schema, ann: str, connect_as: Connect, tables_of: TablesOf
 ) -> None:
-    shared.unprotect_rows(shared._classes["Subject"])
+    shared.unprotect_rows(shared.registry.by_name["Subject"])
     database = connect_as(ann)
     tables_of(database, shared.database)["Subject"].insert1((3, "rat"))
     database.query(f'DELETE FROM "{shared.database}".subject WHERE subject = 1')
-    shared.protect_rows(shared._classes["Subject"])
+    shared.protect_rows(shared.registry.by_name["Subject"])
     assert owners(shared) == {2: "djflow", 3: ann}
     with pytest.raises(OwnershipError):
         database.query(f'DELETE FROM "{shared.database}".subject WHERE subject = 2')
@@ -211,11 +211,11 @@ def test_a_mistake_in_the_arguments_protects_nothing(lab: Schema) -> None:
         definition = "a : int32"
 
     with pytest.raises(InvalidArgumentError):
-        lab.protect_rows(lab._classes["Subject"], Elsewhere)
+        lab.protect_rows(lab.registry.by_name["Subject"], Elsewhere)
     with pytest.raises(InvalidArgumentError):
         lab.protect_rows("subject")
     with pytest.raises(UnknownRoleError):
-        lab.protect_rows(lab._classes["Subject"], owner="nobody at all")
+        lab.protect_rows(lab.registry.by_name["Subject"], owner="nobody at all")
     columns = lab.connection.query(
         "SELECT attname FROM pg_attribute WHERE attrelid = $1::regclass AND attname = '_owner'",
         (f'"{lab.database}".subject',),

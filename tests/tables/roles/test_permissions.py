@@ -45,8 +45,8 @@ def pipeline(reader: str, lab: Schema, connect_as: Connect, redeclared: Redeclar
 def test_a_reader_sees_keys_types_lineage_and_definitions(pipeline: dict[str, Any], lab: Schema) -> None:
     for name, cls in pipeline.items():
         assert len(cls()) >= 0
-        assert cls().table_model == lab._classes[name]().table_model
-        assert cls().describe() == lab._classes[name]().describe()
+        assert cls().table_model == lab.registry.by_name[name]().table_model
+        assert cls().describe() == lab.registry.by_name[name]().describe()
     assert pipeline["Subject"]().primary_key == ["subject"]
 
 
@@ -132,21 +132,21 @@ def test_what_the_error_proposes_is_enough(pipeline: dict[str, Any], lab: Schema
     for statement in refused(insert).remedy:
         lab.connection.query(statement)
     insert()
-    assert len(lab._classes["Subject"]()) == 3
+    assert len(lab.registry.by_name["Subject"]()) == 3
 
 
 def test_a_refused_populate_asks_for_a_populator(pipeline: dict[str, Any], reader: str, lab: Schema) -> None:
     error = refused(lambda: pipeline["Weight"]().populate())
     assert error.missing == (("INSERT", f"table {lab.database}.__weight"),)
     assert f"schema.grant({reader!r}, 'populator')" in str(error)
-    assert len(lab._classes["Weight"]()) == 0
+    assert len(lab.registry.by_name["Weight"]()) == 0
 
 
 def test_a_refused_delete_deletes_nothing(pipeline: dict[str, Any], reader: str, lab: Schema) -> None:
     error = refused(lambda: (pipeline["Subject"]() & {"subject": 1}).delete(prompt=False))
     assert {right for right, _ in error.missing} == {"DELETE"}
     assert f"schema.grant({reader!r}, 'writer')" in str(error)
-    assert len(lab._classes["Subject"]()) == 2
+    assert len(lab.registry.by_name["Subject"]()) == 2
 
 
 def test_a_refused_quick_delete_says_so_too(pipeline: dict[str, Any], lab: Schema) -> None:
@@ -282,7 +282,7 @@ def test_a_foreign_key_into_a_closed_schema_does_not_keep_one_out(
     lab: Schema, new_role: NewRole, connect_as: Connect, tables_of: TablesOf
 ) -> None:
     rig = Schema(f"{lab.database}_rig", connection=lab.connection)
-    subject = lab._classes["Subject"]
+    subject = lab.registry.by_name["Subject"]
 
     @rig
     class Session(dj.Manual):

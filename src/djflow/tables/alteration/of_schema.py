@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from djflow.relation.database import Database
     from djflow.tables.alteration.plan import AlterationPlan
     from djflow.tables.declared import Table
+    from djflow.tables.registry import Registry
 
 
 class Alteration:
@@ -30,8 +31,7 @@ class Alteration:
 
         def _ensure(self) -> None: ...
 
-        def _declared(self) -> "list[type[Table]]": ...
-
+        registry: "Registry"
         _undeclared: list[type[Table]]
 
     def alter(
@@ -50,7 +50,7 @@ class Alteration:
         As `Table.alter`, for several tables at once; `renames` and `fill` name attributes as
         `"Class.attribute"`, those of parts as `"Class.Part.attribute"`.
         """
-        request = Request(self.connection, self._declared(), renames=renames, fill=fill, context=context)
+        request = Request(self.connection, list(self.registry), renames=renames, fill=fill, context=context)
         if plan:
             return plan_alteration(request)
         alter(request, prompt=prompt, allow_loss=allow_loss, lock_timeout=lock_timeout)
@@ -67,6 +67,6 @@ class Alteration:
     def settle_altered(self, names: Collection[TableName]) -> None:
         """Create those of these tables that are missing, and insert what lookup tables shall contain."""
         self._undeclared += [
-            cls for cls in self._declared() if cls not in self._undeclared and cls().table_model.name in names
+            cls for cls in self.registry if cls not in self._undeclared and cls().table_model.name in names
         ]
         self._ensure()

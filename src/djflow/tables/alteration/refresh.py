@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from djflow.backend.introspect import introspect
 from djflow.model.table import Table as TableModel
 from djflow.relation.database import Database
-from djflow.tables import grants
 from djflow.tables.alteration.prepare import Prepared
+from djflow.tables.rights import grants
 
 if TYPE_CHECKING:
     from djflow.tables.declared import Table

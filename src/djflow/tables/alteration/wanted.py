@@ -101,7 +101,7 @@ def _parents(cls: type["DeclaredTable"], context: Mapping[str, Any]) -> dict[str
     module = sys.modules.get(cls.__module__)
     recorded: Mapping[str, type[DeclaredTable]] = cls.__dict__.get("__djflow_parents__", {})
     names = {**(vars(module) if module else {}), "master": getattr(cls, "master", None), **context}
-    known = _schema(cls).declared_classes
+    known = _schema(cls).registry.by_name
     return {
         reference: recorded[reference]
         if reference in recorded and reference.partition(".")[0] not in context

@@ -12,7 +12,6 @@ from djflow.errors import ArchiveError, InvalidArgumentError, StorageError, did_
 from djflow.model.names import TableName
 from djflow.relation.database import Database
 from djflow.storage.store import Store
-from djflow.tables import grants, ownership
 from djflow.tables.archive.compatible import check_compatible
 from djflow.tables.archive.load import Loading, Policy
 from djflow.tables.archive.manifest import TableEntry
@@ -22,6 +21,7 @@ from djflow.tables.archive.read import Archive, read_archive
 from djflow.tables.archive.renaming import Renaming
 from djflow.tables.arguments import check_mapping, check_schema_name
 from djflow.tables.declare import declare
+from djflow.tables.rights import grants, ownership
 
 OnConflict: TypeAlias = Literal["error", "skip", "match"]
 

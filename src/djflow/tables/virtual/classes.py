@@ -57,13 +57,6 @@ def top_level(classes: Mapping[TableName, type[Table]]) -> Iterator[type[Table]]
     return (cls for name, cls in classes.items() if name.master not in classes)
 
 
-def by_table(classes: Mapping[str, type[Table]]) -> Classes:
-    """Declared classes, and their parts, by the tables that they declare."""
-    nested = [cls for master in classes.values() for cls in (master, *vars(master).values())]
-    found = [cls for cls in nested if isinstance(cls, type) and issubclass(cls, Table)]
-    return {cls.__djflow_table__.name: cls for cls in found if cls.__djflow_table__ is not None}
-
-
 def check_extensible(code_flags: int) -> None:
     """Raise `InvalidArgumentError` where code of these flags is a function's: its variables are fixed."""
     if code_flags & _OF_A_FUNCTION:

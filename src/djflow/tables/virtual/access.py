@@ -10,15 +10,15 @@ from djflow.definition.module_order import dependency_order
 from djflow.errors import InvalidArgumentError, MissingTableError, UnknownTableError
 from djflow.tables.arguments import check_mapping
 from djflow.tables.free import FreeTable, check_schema_exists, find_in
-from djflow.tables.virtual_classes import by_table, check_extensible, classes_of, top_level
-from djflow.tables.virtual_save import module_text, write_module
+from djflow.tables.virtual.classes import check_extensible, classes_of, top_level
+from djflow.tables.virtual.save import module_text, write_module
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from djflow.model.catalog import Catalog
     from djflow.relation.database import Database
-    from djflow.tables.declared import Table
+    from djflow.tables.registry import Registry
     from djflow.tables.schema import Schema
 
 
@@ -29,7 +29,7 @@ class WithoutClasses:
     """
 
     if TYPE_CHECKING:
-        _classes: "dict[str, type[Table]]"
+        registry: "Registry"
 
         @property
         def database(self) -> str:
@@ -84,7 +84,7 @@ class WithoutClasses:
             check_extensible(caller.f_code.co_flags)
             into = caller.f_locals
         module = str(into.get("__name__", self.database))
-        classes = classes_of(cast("Schema", self), self._current(), module, by_table(self._classes))
+        classes = classes_of(cast("Schema", self), self._current(), module, self.registry.by_table)
         into.update({cls.__name__: cls for cls in top_level(classes)})
 
     def save(

@@ -7,7 +7,7 @@ from djflow.model.table import Attribute, Table
 from djflow.model.types import EnumType, sql_type
 from djflow.relation.database import Database
 from djflow.sql.identifiers import literal, qualified, quote
-from djflow.tables.migration import pair_of_tables
+from djflow.tables.migration.targets import pair_of_tables
 
 _EXAMPLES: Final = 3
 _FLOATS: Final = frozenset({"real", "double precision"})

@@ -12,7 +12,7 @@ from djflow.tables.arguments import check_mapping, check_schema_name
 from djflow.tables.declared import Table
 from djflow.tables.free import check_schema_exists
 from djflow.tables.schema import Schema
-from djflow.tables.virtual_classes import classes_of, top_level
+from djflow.tables.virtual.classes import classes_of, top_level
 
 
 class VirtualModule(ModuleType):

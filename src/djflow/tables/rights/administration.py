@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from djflow.errors import InvalidArgumentError
 from djflow.model.names import TableName
-from djflow.tables import grants, ownership
 from djflow.tables.declared import Table
-from djflow.tables.migration_lineage import lineage_table_exists, recorded_lineage, rewrite_lineage
+from djflow.tables.migration.lineage import lineage_table_exists, recorded_lineage, rewrite_lineage
+from djflow.tables.rights import grants, ownership
 
 if TYPE_CHECKING:
     import polars as pl

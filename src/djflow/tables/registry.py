@@ -1,0 +1,51 @@
+"""The classes that a schema decorated."""
+
+from collections.abc import Iterator, Mapping
+
+from djflow.model.names import TableName
+from djflow.tables.declared import Table
+from djflow.tables.tiers import Part
+
+
+class Registry:
+    """Classes of masters with their parts: by name for definitions, by table for the database.
+
+    Of classes that declare one table the last counts, as where a cell of a notebook was run again. Classes of
+    one name may declare different tables.
+    """
+
+    def __init__(self) -> None:
+        self._masters: dict[TableName, type[Table]] = {}
+        self._by_name: dict[str, type[Table]] = {}
+
+    def add(self, master: type[Table]) -> None:
+        """Take in a class whose definition was bound."""
+        self._masters[master().table_model.name] = master
+        self._by_name[master.__name__] = master
+
+    def forget(self, master: type[Table]) -> None:
+        """Leave out a class and its parts, which then belong to no schema."""
+        self._masters = {name: cls for name, cls in self._masters.items() if cls is not master}
+        self._by_name = {name: cls for name, cls in self._by_name.items() if cls is not master}
+        for cls in (master, *parts_of(master)):
+            cls.__djflow_schema__ = cls.__djflow_table__ = None
+
+    @property
+    def by_name(self) -> Mapping[str, type[Table]]:
+        """Masters by the names of their classes."""
+        return self._by_name
+
+    @property
+    def by_table(self) -> dict[TableName, type[Table]]:
+        """Masters and parts by the tables that they declare."""
+        return {cls().table_model.name: cls for cls in self}
+
+    def __iter__(self) -> Iterator[type[Table]]:
+        """All classes, parts after their master."""
+        return (cls for master in self._masters.values() for cls in (master, *parts_of(master)))
+
+
+def parts_of(master: type[Table]) -> list[type[Part]]:
+    """The parts that are nested in a class."""
+    nested = (value for name, value in vars(master).items() if name != "master")
+    return [value for value in nested if isinstance(value, type) and issubclass(value, Part)]

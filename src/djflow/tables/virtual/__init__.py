@@ -1,0 +1,1 @@
+"""Tables without classes: schemas as modules, classes made for tables, modules written down."""
