@@ -28,7 +28,7 @@ def sees(dj: Any, schema: str) -> dict[str, Any]:
         "headings": [list(table.heading.names) for table in tables],
         "animal": lab.Animal.describe().splitlines(),
         "pair": lab.Pair.describe().splitlines(),
-        "diagram": sorted(dj.Diagram(known).make_mermaid().splitlines()),
+        "diagram": dj.Diagram(known).make_mermaid().splitlines(),
         "setup": lab.Setup.fetch1(),
         "parents": lab.Pair.parents(),
         "children": sorted(lab.Animal.children()),
@@ -66,7 +66,10 @@ def keep_books(schema: dj.Schema, ours: SimpleNamespace) -> None:
 def test_bookkeeping_of_djflow_is_not_seen(ours: SimpleNamespace, schema: dj.Schema, peer: Peer) -> None:
     before = peer(sees, schema=schema.database)
     keep_books(schema, ours)
-    assert peer(sees, schema=schema.database) == before
+    after = peer(sees, schema=schema.database)
+    for seen in (before, after):
+        seen["diagram"] = edges(seen["diagram"])  # it numbers the nodes of renamed keys anew each time
+    assert after == before
 
 
 def test_tables_keys_and_foreign_keys_are_seen_as_declared(

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 import djflow as dj
-from djflow.errors import ArchiveError, DefinitionError, InvalidArgumentError, QueryError
+from djflow.errors import ArchiveError, DefinitionError, DuplicateError, InvalidArgumentError, QueryError
 from djflow.tables.schema import Schema
 
 
@@ -151,3 +151,24 @@ def test_tables_that_refer_to_each_other_are_in_nobodys_way(made: Schema) -> Non
         made["one"].delete(prompt=False)
     made.drop(prompt=False)
     assert not made.exists
+
+
+def test_comments_over_several_lines_are_described_on_one(made: Schema) -> None:
+    name = made.database
+    made.connection.query(f"""COMMENT ON TABLE "{name}".counted IS E'counted\\n  by the server'""")
+    made.connection.query(f"""COMMENT ON COLUMN "{name}".counted.x IS E'half of\\r\\ny'""")
+    described = made["counted"].describe().splitlines()
+    assert described[0] == "# counted by the server"
+    assert any(line.startswith("x") and line.endswith("# half of y") for line in described)
+
+
+def test_a_value_that_another_index_allows_once_is_named(made: Schema) -> None:
+    made.connection.query(f'CREATE UNIQUE INDEX one_x ON "{made.database}".counted (x)')
+    made["counted"].insert([{"id": 1, "x": 5}])
+    with pytest.raises(DuplicateError, match=r"\(x\)=\(5\)\. one_x allows it once: change the value"):
+        made["counted"].insert([{"id": 2, "x": 5}])
+    policy: Any
+    for policy in ("skip", "update", "match"):
+        with pytest.raises(DuplicateError, match=r"\(x\)=\(5\), which must be unique"):
+            made["counted"].insert([{"id": 2, "x": 5}], on_conflict=policy)
+    assert len(made["counted"]) == 1

@@ -11,6 +11,7 @@ from djflow.backend.column_types import (
     declared_type,
     default_of,
     fits,
+    on_one_line,
     physical_type,
     plain_comment,
 )
@@ -90,7 +91,7 @@ class _Assembly:
         attributes = tuple(self._attribute(column) for column in columns)
         foreign_keys = self._foreign_keys(row.oid)
         indexes = self._indexes(row.oid, foreign_keys)
-        return Table(self.names[row.oid], row.comment, attributes, foreign_keys, indexes)
+        return Table(self.names[row.oid], on_one_line(row.comment), attributes, foreign_keys, indexes)
 
     def _attribute(self, row: ColumnRow) -> Attribute:
         column = (row.table, row.number)

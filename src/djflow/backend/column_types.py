@@ -64,7 +64,7 @@ def declared_type(comment: str, physical: StoredType) -> ColumnType | None:
     stored = None if declared is None else _stored(declared, physical)
     if marked is None or declared is None or stored is None:
         return None
-    return ColumnType(declared, stored, _on_one_line(marked["comment"]))
+    return ColumnType(declared, stored, on_one_line(marked["comment"]))
 
 
 def plain_comment(comment: str) -> str:
@@ -74,7 +74,7 @@ def plain_comment(comment: str) -> str:
     ('widened by hand', 'a: b')
     """
     marked = _MARKED.fullmatch(comment)
-    return _on_one_line(marked["comment"] if marked else comment.lstrip(": "))
+    return on_one_line(marked["comment"] if marked else comment.lstrip(": "))
 
 
 def fits(stored: StoredType, physical: StoredType) -> bool:
@@ -129,7 +129,8 @@ def _parsed(mark: str) -> DataType | None:
         return None
 
 
-def _on_one_line(text: str) -> str:
+def on_one_line(text: str) -> str:
+    """The text with each run of white space as one blank, as comments stand in definitions."""
     return re.sub(r"\s*[\r\n]+\s*", " ", text) if "\n" in text or "\r" in text else text
 
 

@@ -100,9 +100,14 @@ def _lost_connection(report: ServerReport, _table: str) -> DjflowError:
 def _duplicate(report: ServerReport, table: str) -> DjflowError:
     key = _key(report)
     with_key = f" with {key}" if key else f", says {report.constraint}"
+    # What conflicts are resolved by is the primary key; PostgreSQL gives its constraint this ending.
+    advice = (
+        "Pass skip_duplicates=True to keep the existing row, or replace=True to overwrite it."
+        if report.constraint.endswith("_pkey")
+        else f"{report.constraint} allows it once: change the value, or delete the other row."
+    )
     return DuplicateError(
-        f"{table or 'The table'} has a row already{with_key}. "
-        "Pass skip_duplicates=True to keep the existing row, or replace=True to overwrite it.",
+        f"{table or 'The table'} has a row already{with_key}. {advice}",
         table=table,
         constraint=report.constraint,
         key=key,

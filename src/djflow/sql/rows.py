@@ -44,7 +44,7 @@ def create_staging(name: TableName) -> str:
 
 
 def allow_nulls(table: Table) -> str:
-    """Let the temporary table take any null: the target refuses it, under its own name."""
+    """Let the temporary table take any null: the target refuses it under its own name, or counts a number."""
     columns = (quote(column.name) for column in table.columns if not column.nullable)
     return f"ALTER TABLE {_STAGING} " + ", ".join(f"ALTER COLUMN {name} DROP NOT NULL" for name in columns)
 
@@ -81,11 +81,14 @@ def insert_select(table: Table, columns: tuple[str, ...], rows: str, policy: OnC
     Columns of djflow's own bookkeeping stay.
     """
     head = f"INSERT INTO {qualified(table.name)} ({_listed(columns)}) {rows}"
-    changed = [quote(a.name) for a in table.columns if not a.in_key and not a.is_hidden]
+    changed = [a.name for a in table.columns if not a.in_key and not a.is_hidden]
     if policy is OnConflict.ERROR:
         return head
     if policy is OnConflict.UPDATE and changed:
-        updates = ", ".join(f"{name} = EXCLUDED.{name}" for name in changed)
+        updates = ", ".join(
+            f"{quote(name)} = {f'EXCLUDED.{quote(name)}' if name in columns else 'DEFAULT'}"
+            for name in changed
+        )
         return f"{head} ON CONFLICT ({_listed(table.primary_key)}) DO UPDATE SET {updates}"
     return f"{head} ON CONFLICT ({_listed(table.primary_key)}) DO NOTHING"
 

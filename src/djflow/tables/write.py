@@ -184,6 +184,7 @@ def _insert_batch(table: Table, batch: pa.RecordBatch, database: Database, polic
         session.copy(sql.copy_into(table.name, names, form), payload)
         return
     session.execute(sql.create_staging(table.name))
+    session.execute(sql.allow_nulls(table))
     session.copy(sql.copy_into_staging(names, form), payload)
     _merge(table, names, database, policy)
 
