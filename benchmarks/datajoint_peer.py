@@ -83,6 +83,13 @@ def delete(schema: Any, doomed: int) -> Times:
     return {"delete": seconds(lambda: (subject & f"subject <= {doomed}").delete(prompt=False))}
 
 
+def delete_by_keys(schema: Any, doomed: int) -> Times:
+    """The sessions of some subjects, chosen by their keys, with all that depends on them."""
+    session = rig.declared(schema, dj).RigSession
+    keys = (session & f"subject <= {doomed}").keys()
+    return {"delete_by_keys": seconds(lambda: (session & keys).delete(prompt=False))}
+
+
 def blobs(schema: Any) -> Times:
     """All arrays of two tables of blobs."""
     counts, noise = (_manual(schema, name, tables.TRACE) for name in ("Counts", "Noise"))
@@ -112,7 +119,8 @@ def _manual(schema: Any, name: str, definition: str) -> Any:
 
 
 TASKS: Final[Mapping[str, Callable[..., Times]]] = {
-    task.__name__: task for task in (fetch, restrict, fetch1, insert, delete, populate, blobs, query)
+    task.__name__: task
+    for task in (fetch, restrict, fetch1, insert, delete, delete_by_keys, populate, blobs, query)
 }
 
 

@@ -7,14 +7,14 @@ from typing import Any, Final
 # How SQL makes the rows: for each subject about 20,000 that depend on it.
 FILL: Final[Mapping[str, str]] = {
     "rig_subject": "SELECT s FROM generate_series(1, {subjects}) s",
-    "rig_session": "SELECT s, n FROM generate_series(1, {subjects}) s, generate_series(1, 20) n",
+    "rig_session": "SELECT s, n FROM generate_series(1, {subjects}) s, generate_series(1, 200) n",
     "rig_session__trial": "SELECT subject, session, t, t / 7.0 FROM {schema}.rig_session,"
-    " generate_series(1, 200) t",
+    " generate_series(1, 20) t",
     "rig_comment": "SELECT row_number() OVER (), subject, session FROM {schema}.rig_session,"
-    " generate_series(1, 94) t",
-    "rig_recording": "SELECT subject, session, r FROM {schema}.rig_session, generate_series(1, 5) r",
+    " generate_series(1, 10) t",
+    "rig_recording": "SELECT subject, session, 1 FROM {schema}.rig_session",
     "rig_recording__spike": "SELECT subject, session, recording, t, t * 0.001"
-    " FROM {schema}.rig_recording, generate_series(1, 100) t",
+    " FROM {schema}.rig_recording, generate_series(1, 49) t",
     "__rig_outcome": "SELECT subject, session, trial, trial % 2 = 0 FROM {schema}.rig_session__trial",
 }
 # What somebody writes who knows the tables: children first, each by the column that came down to it.

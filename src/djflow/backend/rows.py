@@ -27,6 +27,20 @@ def run(connection: "psycopg.Connection[Any]", sql: str, parameters: Parameters)
         raise translate(error) from error
 
 
+def run_each(
+    connection: "psycopg.Connection[Any]", statements: Iterable[tuple[str, Parameters]]
+) -> list[list[tuple[Any, ...]]]:
+    """The rows of each statement; the server works on one while the next are being made."""
+    import psycopg
+
+    try:
+        with connection.pipeline():
+            cursors = [run(connection, sql, parameters) for sql, parameters in statements]
+            return [cursor.fetchall() for cursor in cursors]
+    except psycopg.Error as error:
+        raise translate(error) from error
+
+
 def control(
     connection: "psycopg.Connection[Any]", sql: str, parameters: Sequence[Any]
 ) -> list[tuple[Any, ...]]:

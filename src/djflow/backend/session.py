@@ -15,6 +15,7 @@ from djflow.backend.rights import naming_rights, naming_rights_of
 from djflow.backend.statement import Parameters, ShippedStatement
 from djflow.backend.transactional import Transactional
 from djflow.configuration import Settings
+from djflow.errors import AccessError
 
 if TYPE_CHECKING:
     import psycopg
@@ -71,6 +72,25 @@ class Session(Transactional):
     ) -> list[tuple[Any, ...]]:
         """The rows of a small query; retried once on a fresh connection if the old one broke."""
         return self._reading(sql, lambda connection: _run(connection, sql, parameters, shipped).fetchall())
+
+    def query_each(self, statements: Iterable[tuple[str, Parameters]]) -> list[list[tuple[Any, ...]]]:
+        """The rows of each of some small queries, inside a transaction.
+
+        The server works on one while the next are being made.
+        """
+        made: list[str] = []
+
+        def noted() -> Iterator[tuple[str, Parameters]]:
+            for sql, parameters in statements:
+                made.append(sql)
+                yield sql, parameters
+
+        try:
+            with self._thread.innermost.reading() as connection:
+                return rows.run_each(connection, noted())
+        except AccessError:
+            with naming_rights("; ".join(made), self._ask):
+                raise
 
     def write(self, sql: str, parameters: Parameters, shipped: ShippedStatement | None = None) -> int:
         """Run a statement that writes; the number of rows affected."""

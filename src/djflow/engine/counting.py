@@ -31,11 +31,9 @@ def count_all(session: Session, plans: Mapping[K, Node]) -> dict[K, int]:
         }
         asked = [name for name in plans if name not in found]
         known: dict[s.Scalar, Statement] = {}
-        for names in batched(asked, _TOGETHER):
-            counts = _Counts(known)
-            for name in names:
-                counts.add(plans[name])
-            rows = session.query_rows(" UNION ALL ".join(counts.texts), tuple(counts.parameters))
+        batches = list(batched(asked, _TOGETHER))
+        statements = (_statement([plans[name] for name in names], known) for names in batches)
+        for names, rows in zip(batches, session.query_each(statements), strict=True):
             found |= {names[number]: int(n) for number, n in rows}
     return {name: found[name] for name in plans}
 
@@ -48,6 +46,13 @@ def batched(items: Sequence[K], size: int) -> Iterator[Sequence[K]]:
     """
     for start in range(0, len(items), size):
         yield items[start : start + size]
+
+
+def _statement(plans: Sequence[Node], known: dict[s.Scalar, Statement]) -> tuple[str, tuple[Parameter, ...]]:
+    counts = _Counts(known)
+    for plan in plans:
+        counts.add(plan)
+    return " UNION ALL ".join(counts.texts), tuple(counts.parameters)
 
 
 @dataclass(slots=True)

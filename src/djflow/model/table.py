@@ -6,6 +6,7 @@ foreign keys are resolved to the attributes that they bring along.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TypeAlias
 
 from djflow.errors import UnknownAttributeError
@@ -187,7 +188,7 @@ class ForeignKey:
         return tuple(parent for _, parent in self.columns)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
     """A table with everything resolved; what DDL is made from and what introspection returns.
 
@@ -205,12 +206,12 @@ class Table:
         """What fills the table."""
         return self.name.tier
 
-    @property
+    @cached_property
     def heading(self) -> Heading:
         """The visible attributes, key first."""
         return Heading.of(a for a in self.columns if not a.is_hidden)
 
-    @property
+    @cached_property
     def primary_key(self) -> tuple[str, ...]:
         """The columns of the primary key, `_singleton` included."""
         return tuple(a.name for a in self.columns if a.in_key)

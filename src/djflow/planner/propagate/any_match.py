@@ -1,11 +1,13 @@
 """From matches to plans."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from djflow.model.names import TableName
+from djflow.model.table import Attribute
 from djflow.planner import scalar as s
 from djflow.planner.nodes import Node, Restrict, Scan, SemiJoin
-from djflow.planner.operand import keys_to_match, operand, present
+from djflow.planner.operand import Operand, keys_to_match, operand, present
 from djflow.planner.propagate.match import Match
 
 
@@ -39,19 +41,36 @@ def _asked_of_itself(rows: Node, match: Match, anchor: Node) -> s.Scalar | None:
         return None
     own = {its: rows.heading[name] for name, its in match.columns}
     parts: list[s.Scalar] = []
-    while isinstance(anchor, Restrict):
-        if s.has_matches(anchor.condition) or not s.columns_of(anchor.condition) <= own.keys():
+    while not isinstance(anchor, Scan):
+        if not isinstance(anchor, Restrict | SemiJoin) or not _is_about(anchor, own):
             return None
-        parts.append(anchor.condition)
+        parts.append(_moved(anchor, own, operand(rows)))
         anchor = anchor.source
-    if not isinstance(anchor, Scan):
-        return None
-    if any(own[name].stored != anchor.heading[name].stored for part in parts for name in s.columns_of(part)):
-        return None
     # A condition may hold for a null, which refers to nothing.
     required = tuple(_is_there(rows, attribute.name) for attribute in own.values() if attribute.nullable)
-    asked = (s.transform(part, lambda c: s.Column(own[c.name].name, c.type)) for part in reversed(parts))
-    return s.conjunction((*required, *asked))
+    return s.conjunction((*required, *reversed(parts)))
+
+
+def _is_about(step: Restrict | SemiJoin, own: Mapping[str, Attribute]) -> bool:
+    """Whether a step asks only for columns that rows have as well, with the same type."""
+    match step:
+        case Restrict(_, condition):
+            names = None if s.has_matches(condition) else s.columns_of(condition)
+        case SemiJoin(_, _, on, negated):
+            names = None if negated else frozenset(on)
+    heading = step.heading
+    return names is not None and all(
+        name in own and own[name].stored == heading[name].stored for name in names
+    )
+
+
+def _moved(step: Restrict | SemiJoin, own: Mapping[str, Attribute], rows: Operand) -> s.Scalar:
+    match step:
+        case Restrict(_, condition):
+            return s.transform(condition, lambda c: s.Column(own[c.name].name, c.type))
+        case SemiJoin(_, other, on):
+            other_rows = replace(rows, node=other, names={name: name for name in on})
+            return s.Matches(*keys_to_match(rows, other_rows, [(own[name].name, name) for name in on]))
 
 
 def _is_there(rows: Node, name: str) -> s.Scalar:
