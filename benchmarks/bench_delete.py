@@ -14,7 +14,7 @@ from djflow.tables.deletion.delete import preview
 from djflow.tables.deletion.integrity import PartIntegrity
 
 SUBJECTS: Final = 50
-PATIENCE: Final = 1200.0
+PATIENCE: Final = 240.0
 MANY: Final = 1000
 MOST_PREVIEW: Final = 0.2
 
