@@ -26,7 +26,7 @@ from djflow._version import __version__
 from djflow.errors import DataJointError, DjflowError
 
 if TYPE_CHECKING:
-    from djflow import deploy, migrate
+    from djflow import deploy, gc, migrate
     from djflow.diagram import Diagram
     from djflow.populate.tiers import AutoPopulated, Compute, Computed, Imported, Ingest
     from djflow.relation.conditions import AndList, Not, Top
@@ -70,6 +70,7 @@ _HOMES: Final = {
     "config": "djflow.tables.default",
     "conn": "djflow.tables.default",
     "deploy": "djflow.deploy",
+    "gc": "djflow.gc",
     "migrate": "djflow.migrate",
     "restore": "djflow.tables.archiving",
     "virtual_schema": "djflow.tables.virtual.module",
@@ -122,6 +123,7 @@ __all__ = [
     "conn",
     "deploy",
     "errors",
+    "gc",
     "migrate",
     "restore",
     "virtual_schema",

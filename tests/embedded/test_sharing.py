@@ -11,8 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from djflow.backend.embedded import FAST_UNSAFE_SETTINGS, EmbeddedServer
+from djflow.errors import ServerError
 
 StartClient = Callable[[], "subprocess.Popen[str]"]
 
@@ -220,3 +222,34 @@ def test_by_default_commits_are_durable(home: Path) -> None:
     with EmbeddedServer(home) as server, contextlib.closing(psycopg.connect(server.acquire())) as connection:
         names = ("fsync", "synchronous_commit", "full_page_writes")
         assert [connection.execute(f"SHOW {name}").fetchone() for name in names] == [("on",)] * 3
+
+
+def test_a_database_of_another_name_is_made_when_it_is_first_asked_for(server: EmbeddedServer) -> None:
+    for name in ("lab", 'the "odd" lab, 7/8 ä?'):
+        for _ in range(2):
+            with contextlib.closing(psycopg.connect(server.acquire(name))) as connection:
+                assert connection.execute("SELECT current_database()").fetchone() == (name,)
+    with contextlib.closing(psycopg.connect(server.acquire())) as connection:
+        assert connection.execute("SELECT current_database()").fetchone() == ("djflow",)
+
+
+def test_several_who_ask_for_a_new_database_at_once_share_it(home: Path) -> None:
+    uris: list[str] = []
+
+    def ask() -> None:
+        with EmbeddedServer(home, settings=FAST_UNSAFE_SETTINGS) as own:
+            uris.append(own.acquire("lab"))
+
+    with EmbeddedServer(home, settings=FAST_UNSAFE_SETTINGS):
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(uris) == 4
+    assert len(set(uris)) == 1
+
+
+def test_a_name_that_the_server_would_cut_is_refused(server: EmbeddedServer) -> None:
+    with pytest.raises(ServerError, match="64 bytes"):
+        server.acquire("x" * 64)

@@ -9,7 +9,7 @@ from tests.isolation.pipeline import Client, archive, begin, commit, delete, ins
 from tests.isolation.steps import Action, State, first_to_end, held
 
 import djflow as dj
-from djflow.errors import DeadlockError, IntegrityError, PartIntegrityError
+from djflow.errors import DeadlockError, IntegrityError, PartIntegrityError, SerializationError
 
 SUBJECT: Final = delete("Subject", subject=1)
 
@@ -78,7 +78,7 @@ def test_a_delete_gives_up_when_children_never_end_and_leaves_everything(lab: Si
         gate, following = following, gate
         if n < 4:
             lab.a.is_blocked()
-    lab.a.fails(IntegrityError)
+    lab.a.fails(SerializationError)
     gate.does(roll_back)
     found = lab.content()
     lab.begin()

@@ -432,7 +432,7 @@ def test_what_is_written_is_what_datajoint_writes() -> None:
         "schema": "lab",
     }
     (arr,) = references(encode("npy", [np.arange(10)], store))
-    assert set(arr) == {"path", "dtype", "shape", "store"}
+    assert {"path", "dtype", "shape", "store"} < set(arr)
 
 
 def test_no_codec_can_take_a_name_of_djflow_s_own() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -371,3 +372,19 @@ def test_a_word_that_is_neither_yes_nor_no_is_refused(tmp_path: Path) -> None:
     done = run("import djflow as dj; dj.conn()", tmp_path, "maybe")
     assert "ConfigError" in done.stderr
     assert "DJ_THREAD_SAFE" in done.stderr
+
+
+def test_an_instance_uses_the_database_of_the_embedded_server_that_it_names(
+    project: Path, server_url: str, server_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert project
+    monkeypatch.setenv("DJFLOW_HOME", str(server_home))
+    name = f"test_{uuid4().hex[:12]}"
+    with dj.Instance(database__name=name) as lab, dj.Instance() as other:
+        assert repr(lab) == f"Instance(the database {name!r} of the embedded server of {server_home})"
+        declared(lab.Schema("lab")).insert1((1, "ann"))
+        assert lab.connection.query("SELECT current_database()").fetchall() == [(name,)]
+        assert other.connection.query("SELECT current_database()").fetchall() == [("djflow",)]
+        assert lab.FreeTable("lab.subject").to_polars()["name"].to_list() == ["ann"]
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())

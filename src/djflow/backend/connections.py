@@ -73,12 +73,14 @@ class Connections:
         """Who, where and which database, without a password."""
         if self.is_remote:
             return self.settings.database.describe()
-        return f"the embedded server of {self.settings.home}"
+        place = f"the embedded server of {self.settings.home}"
+        name = self.settings.database.name
+        return f"the database {name!r} of {place}" if name else place
 
     def conninfo(self) -> str:
         """The libpq connection string, password included: never show it.
 
-        Starts the embedded server where no other is configured.
+        Starts the embedded server where no other is configured, and makes its database where it is missing.
         """
         self._after_fork()
         if self.is_remote:
@@ -88,7 +90,7 @@ class Connections:
                 from djflow.backend.embedded import EmbeddedServer
 
                 self._embedded = EmbeddedServer(self.settings.home)
-            return self._embedded.acquire()
+            return self._embedded.acquire(self.settings.database.name)
 
     def _own(self) -> "psycopg.Connection[Any]":
         """The connection of the calling thread, opened anew where it has ended."""

@@ -64,9 +64,12 @@ FROM used JOIN pg_catalog.pg_type t ON t.oid = used.oid
 JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
 WHERE t.typtype IN ('d', 'e')
 """
+# Texts that a collation takes for equal, though they differ, are no promise either.
 _KEYS: Final = """
 SELECT k.conrelid, k.conkey::int[], nullif(k.confrelid, 0), coalesce(k.confkey::int[], '{}'),
-  k.convalidated AND NOT k.condeferrable
+  k.convalidated AND NOT k.condeferrable AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
+    WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey) AND NOT l.collisdeterministic)
 FROM pg_catalog.pg_constraint k
 WHERE k.conrelid = ANY (%(tables)s::oid[]) AND k.contype IN ('p', 'f') AND k.conparentid = 0
 ORDER BY k.oid

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from djflow.backend.sqlstate import translate
 from djflow.backend.statement import Parameters
+from djflow.errors import DjflowError
 
 if TYPE_CHECKING:
     import psycopg
@@ -33,10 +34,24 @@ def run_each(
     """The rows of each statement; the server works on one while the next are being made."""
     import psycopg
 
+    failure: DjflowError | None = None
     try:
         with connection.pipeline():
-            cursors = [run(connection, sql, parameters) for sql, parameters in statements]
-            return [cursor.fetchall() for cursor in cursors]
+            try:
+                cursors = [run(connection, sql, parameters) for sql, parameters in statements]
+                return [_fetched(cursor) for cursor in cursors]
+            except DjflowError as error:
+                failure = error  # raised below: the pipeline is to end in order
+    except psycopg.Error as error:
+        raise failure or translate(error) from error
+    raise failure or AssertionError
+
+
+def _fetched(cursor: "psycopg.RawCursor[Any]") -> list[tuple[Any, ...]]:
+    import psycopg
+
+    try:
+        return cursor.fetchall()
     except psycopg.Error as error:
         raise translate(error) from error
 

@@ -198,6 +198,14 @@ def _disk_full(report: ServerReport, _table: str) -> DjflowError:
     )
 
 
+def _locks_full(report: ServerReport, _table: str) -> DjflowError:
+    return QueryError(
+        f"The server has no room for another lock: {report.message}. The transaction is too long: commit "
+        "more often, or give many rows to one call instead of one to each of many calls.",
+        sqlstate=report.sqlstate,
+    ).suggest("The server's administrator can raise max_locks_per_transaction.")
+
+
 def _data(report: ServerReport, table: str) -> DjflowError:
     place = _COPY.search(report.context)
     column = report.column or (place["column"].strip() if place else "")
@@ -289,6 +297,7 @@ _BY_CODE: Final[Mapping[str, _Build]] = {
     "42703": _unknown_column,
     "42P01": _missing_table,
     "53100": _disk_full,
+    "53200": _locks_full,
     "53300": _refused,
     "55P03": _conflict,
     "57P01": _lost_connection,

@@ -54,15 +54,17 @@ def print_url() -> None:
 
     Raises `ConfigError` where the configuration names another server.
     """
-    with EmbeddedServer(_embedded_settings().home) as server:
-        print(without_password(server.acquire()))
+    settings = _embedded_settings()
+    with EmbeddedServer(settings.home) as server:
+        print(without_password(server.acquire(settings.database.name)))
     print(_LIFE, file=sys.stderr)
 
 
 def keep_running() -> None:
     """Hold the embedded server until interrupted. Raises `ConfigError` as `print_url` does."""
-    with EmbeddedServer(_embedded_settings().home) as server:
-        print(without_password(server.acquire()), flush=True)
+    settings = _embedded_settings()
+    with EmbeddedServer(settings.home) as server:
+        print(without_password(server.acquire(settings.database.name)), flush=True)
         print("The server is up. Press Ctrl-C to let it go.", file=sys.stderr, flush=True)
         threading.Event().wait()
 

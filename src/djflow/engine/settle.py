@@ -13,6 +13,7 @@ from djflow.engine.execute import schema_of
 from djflow.model.names import TableName
 from djflow.model.table import Table
 from djflow.planner import analyze
+from djflow.planner.keyed import not_keyed
 from djflow.planner.lower_sql import lower_insert
 from djflow.planner.nodes import LocalFrame, Node, Scan, SemiJoin
 from djflow.planner.propagate import Edge
@@ -32,11 +33,12 @@ class KeptKeys:
     def __call__(self, table: Table, rows: Node, edges: Sequence[Edge] = ()) -> Node:
         """The same rows, and those that they reach over edges, whatever becomes of what `rows` reads.
 
-        A key that is not visible as a whole, as that of at most one row, is not kept.
+        The row of a table that holds one at most is the same as long as it is there.
+        Raises `QueryError` where no key tells rows apart.
         """
-        key = table.heading.primary_key
-        if not key or not table.is_keyed:
+        if table.is_singleton:
             return rows
+        key = _key(table)
         kept = self._kept(table, rows, edges)
         return SemiJoin(Scan(table), Scan(kept), key)
 
@@ -69,13 +71,19 @@ class FetchedKeys:
     def __call__(self, table: Table, rows: Node, edges: Sequence[Edge] = ()) -> Node:
         """The rows as they are now, and those that they reach over edges.
 
-        A key that is not visible as a whole, as that of at most one row, is not fetched.
+        Raises `QueryError` where no key tells rows apart.
         """
-        key = table.heading.primary_key
-        if not key or not table.is_keyed:
+        if table.is_singleton:
             return rows
+        key = _key(table)
         with self.session.transaction():
             kept = KeptKeys(self.session)(table, rows, edges)
             keys = analyze.project(kept, (), {})
             frame = pa.Table.from_batches(run.whole(self.session, keys), schema_of(keys.heading))
         return SemiJoin(Scan(table), LocalFrame(frame, keys.heading), key)
+
+
+def _key(table: Table) -> tuple[str, ...]:
+    if not table.is_keyed:
+        raise not_keyed(table.name)
+    return table.heading.primary_key

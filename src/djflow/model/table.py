@@ -174,7 +174,8 @@ class ForeignKey:
     in_key: bool = False
     nullable: bool = False
     unique: bool = False
-    # Whether every row obeys it at every moment: the server may have been told to look later, or never.
+    # Whether every row obeys it at every moment: the server may have been told to look later, or never, or
+    # to take different texts for equal.
     is_enforced: bool = field(default=True, compare=False)
 
     @property
@@ -192,7 +193,8 @@ class ForeignKey:
 class Table:
     """A table with everything resolved; what DDL is made from and what introspection returns.
 
-    `columns` are all columns in physical order, hidden ones included; `heading` is what users see.
+    `columns` are all columns, hidden ones included, in physical order or that of a class's definition;
+    `heading` is what users see.
     """
 
     name: TableName
@@ -215,6 +217,12 @@ class Table:
     def primary_key(self) -> tuple[str, ...]:
         """The columns of the primary key, `_singleton` included."""
         return tuple(a.name for a in self.columns if a.in_key)
+
+    def ordered_like(self, other: "Table") -> "Table":
+        """The table with its columns in the order that they have in another, those that it lacks behind."""
+        places = {column.name: place for place, column in enumerate(other.columns)}
+        columns = tuple(sorted(self.columns, key=lambda column: places.get(column.name, len(places))))
+        return self if columns == self.columns else replace(self, columns=columns)
 
     @property
     def is_singleton(self) -> bool:

@@ -125,6 +125,13 @@ _NATIVE_ARROW: Final = {
     "jsonb": pa.string(),
     "numeric": pa.string(),
 }
+_EXACT: Final = frozenset(
+    (
+        *("smallint", "integer", "bigint", "smallserial", "serial", "bigserial", "boolean", "uuid", "bytea"),
+        *("date", "time", "time without time zone", "timestamp", "timestamp without time zone"),
+        *("timestamp with time zone", "text", "character", "character varying"),
+    )
+)
 # Spellings of PostgreSQL and MySQL; the value is a core type's text where one means the same.
 NATIVE_ALIASES: Final[dict[str, CoreType | NativeType]] = {
     "smallint": NativeType("smallint"),
@@ -216,6 +223,18 @@ def arrow_type(stored: StoredType) -> pa.DataType:
             return pa.string()
         case NativeType(sql):
             return _native_arrow(sql)
+
+
+def is_told_by_equality(stored: StoredType) -> bool:
+    """Whether equal values of a type are the same value: -0.0 equals 0.0, one day equals 24 hours.
+
+    >>> is_told_by_equality(CoreType("int32")), is_told_by_equality(CoreType("float64"))
+    (True, False)
+    """
+    if isinstance(stored, EnumType):
+        return True
+    sql = sql_type(stored)
+    return sql.partition("(")[0] in _EXACT or _NUMERIC.match(sql) is not None
 
 
 def _native_arrow(sql: str) -> pa.DataType:

@@ -12,13 +12,14 @@ from typing import Any, Final, assert_never
 
 import pyarrow as pa
 
-from djflow.errors import PlannerBugError, QueryError
+from djflow.errors import PlannerBugError
 from djflow.model.table import Attribute, Heading, Table
 from djflow.model.types import EnumType, StoredType
 from djflow.planner import scalar as s
 from djflow.planner.carry import carried_fragment
 from djflow.planner.common import common_subplans, is_costly
 from djflow.planner.grouping import as_join_of_groups, calls_of, replace_calls
+from djflow.planner.keyed import not_keyed
 from djflow.planner.lower_scalar import EnumColumn, is_loose, lower_scalar
 from djflow.planner.nodes import (
     Aggregate,
@@ -160,10 +161,7 @@ def lower_delete(plan: Node, table: Table) -> Statement:
     if query.source == f"{qualified(table.name)} AS t1" and not query.is_closed:
         return _statement(Delete((), query.source, query.where), lowering, Heading(()))
     if not table.is_keyed:
-        raise QueryError(
-            f"{table.name} has no primary key that tells its rows apart: to delete some of them, choose them "
-            "by conditions on their own attributes, or by other tables."
-        )
+        raise not_keyed(table.name)
     alias = lowering.alias()
     own = [f"{alias}.{quote(name)}" for name in plan.heading.primary_key]
     keys = _select(query, tuple((query.columns[name], name) for name in plan.heading.primary_key))

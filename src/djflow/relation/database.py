@@ -1,7 +1,8 @@
 """A database as relations see it: a session, and the tables that must exist before a query runs."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from threading import Lock
@@ -17,6 +18,7 @@ from djflow.backend.transaction import Isolation
 from djflow.configuration import Settings, StoreSettings
 from djflow.errors import DjflowError
 from djflow.model.catalog import Catalog
+from djflow.model.names import TableName
 from djflow.model.table import Table
 from djflow.storage.registry import open_store
 from djflow.storage.store import Store
@@ -41,7 +43,7 @@ class Database:
         _of_this_process[self._name] = self
         self._session: Session | None = None
         self._lock = Lock()
-        self._activators: dict[str, list[Callable[[], object]]] = {}
+        self._activators: dict[str, list[Callable[[Collection[TableName]], object]]] = {}
         self._stores: dict[StoreSettings, Store] = {}
         self._catalogs = CatalogCache()
 
@@ -57,7 +59,8 @@ class Database:
         settings = self.settings
         if settings.database.is_configured:
             return settings.database.describe()
-        return f"the embedded server of {settings.home}"
+        place, name = f"the embedded server of {settings.home}", settings.database.name
+        return f"the database {name!r} of {place}" if name else place
 
     @property
     def settings(self) -> Settings:
@@ -157,19 +160,26 @@ class Database:
             self._session = None
             self._catalogs = CatalogCache()
 
-    def register(self, schema: str, activate: Callable[[], object]) -> None:
-        """Have `activate` called before the schema's tables are first used."""
+    def register(self, schema: str, activate: Callable[[Collection[TableName]], object]) -> None:
+        """Have `activate` called with the names of tables of the schema before these are used."""
         self._activators.setdefault(schema, []).append(activate)
 
     def ensure(self, tables: Iterable[Table]) -> None:
         """Make sure that the tables exist in the database."""
-        self.ensure_schemas({table.name.schema for table in tables})
+        wanted: defaultdict[str, list[TableName]] = defaultdict(list)
+        for table in tables:
+            wanted[table.name.schema].append(table.name)
+        for schema, names in sorted(wanted.items()):
+            self._activate(schema, names)
 
     def ensure_schemas(self, schemas: Iterable[str]) -> None:
-        """Make sure that what is declared in these schemas exists."""
+        """Make sure that what is declared in these schemas exists, as far as one may create it."""
         for schema in sorted(schemas):
-            for activate in self._activators.get(schema, ()):
-                activate()
+            self._activate(schema, ())
+
+    def _activate(self, schema: str, names: Collection[TableName]) -> None:
+        for activate in self._activators.get(schema, ()):
+            activate(names)
 
     def catalog(self, schemas: Iterable[str]) -> Catalog:
         """The tables of some schemas and all that they refer to, as the database has them now.

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from djflow.model.names import TableName
 from djflow.model.table import Table
 from djflow.sql.identifiers import literal, qualified, quote
+from djflow.sql.staging import staging_name
 
-STAGING = TableName("pg_temp", "djflow_staging")
 READ_ONLY = "SET TRANSACTION READ ONLY"
 PLAIN_INTERVALS = "SET LOCAL intervalstyle = 'postgres'"
 
@@ -35,7 +35,7 @@ def drop_staged_duplicates(table: Table) -> str:
     """Remove the rows of the temporary table whose keys the table has; the result is how many."""
     same = " AND ".join(f"s.{quote(name)} = t.{quote(name)}" for name in table.primary_key)
     return (
-        f"WITH gone AS (DELETE FROM {qualified(STAGING)} AS s USING {qualified(table.name)} AS t "
+        f"WITH gone AS (DELETE FROM {qualified(staging_name(table))} AS s USING {qualified(table.name)} AS t "
         f"WHERE {same} RETURNING 1) SELECT count(*) FROM gone"
     )
 
@@ -45,7 +45,7 @@ def insert_staged(table: Table, columns: Iterable[str]) -> str:
     listed = ", ".join(map(quote, columns))
     return (
         f"INSERT INTO {qualified(table.name)} ({listed}) OVERRIDING SYSTEM VALUE "
-        f"SELECT {listed} FROM {qualified(STAGING)}"
+        f"SELECT {listed} FROM {qualified(staging_name(table))}"
     )
 
 

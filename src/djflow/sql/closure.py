@@ -15,14 +15,14 @@ def closure(
     depend. An edge pairs columns of the next row with those of the one before.
 
     >>> print(closure(TableName("lab", "mouse"), ["id"], "SELECT 1 AS id", [[("mother", "id")]]))
-    WITH RECURSIVE reached AS (SELECT 1 AS id UNION SELECT t."id" FROM "lab"."mouse" AS t JOIN reached
+    WITH RECURSIVE reached AS ((SELECT 1 AS id) UNION SELECT t."id" FROM "lab"."mouse" AS t JOIN reached
       ON (t."mother" = reached."id")) SELECT "id" FROM reached
     """
     columns = ", ".join(f"t.{quote(name)}" for name in names)
     matches = " OR ".join(f"({_equal(edge)})" for edge in edges)
     step = f"SELECT {columns} FROM {qualified(table)} AS t JOIN reached ON {matches}"
     listed = ", ".join(map(quote, names))
-    return f"WITH RECURSIVE reached AS ({rows} UNION {step}) SELECT {listed} FROM reached"
+    return f"WITH RECURSIVE reached AS (({rows}) UNION {step}) SELECT {listed} FROM reached"
 
 
 def _equal(edge: Sequence[tuple[str, str]]) -> str:

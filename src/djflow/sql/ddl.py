@@ -11,6 +11,7 @@ from djflow.sql.indexes import create_indexes
 
 # A child's copy of a serial key must not count on its own.
 _COUNTED = {"smallserial": "smallint", "serial": "integer", "bigserial": "bigint"}
+_MANNER = " ON UPDATE CASCADE ON DELETE RESTRICT"
 
 
 def create_schema(schema: str) -> str:
@@ -114,12 +115,10 @@ def default_value(default: Default, column: Attribute) -> str:
             return f"CURRENT_TIMESTAMP({digits[0]})" if digits else "CURRENT_TIMESTAMP"
 
 
-def foreign_key_clause(fk: ForeignKey) -> str:
-    """A foreign key as a table constraint."""
-    return (
-        f"FOREIGN KEY ({_names(fk.own)}) REFERENCES {qualified(fk.parent)} ({_names(fk.referenced)})"
-        " ON UPDATE CASCADE ON DELETE RESTRICT"
-    )
+def foreign_key_clause(fk: ForeignKey, manner: str = _MANNER) -> str:
+    """A foreign key as a table constraint; `manner` is what happens when the parent's rows change."""
+    own, referenced = _names(fk.own), _names(fk.referenced)
+    return f"FOREIGN KEY ({own}) REFERENCES {qualified(fk.parent)} ({referenced}){manner}"
 
 
 def _comments(table: Table) -> Iterator[str]:
@@ -134,7 +133,7 @@ def _comments(table: Table) -> Iterator[str]:
 
 
 def _inherited(table: Table) -> frozenset[str]:
-    return frozenset(own for fk in table.foreign_keys for own in fk.own)
+    return frozenset(own for fk in table.foreign_keys if fk.parent != table.name for own in fk.own)
 
 
 def _names(names: Iterable[str]) -> str:

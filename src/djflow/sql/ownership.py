@@ -14,6 +14,16 @@ OWNER_COLUMN: Final = "_owner"
 OWNERSHIP_SQLSTATE: Final = "DJ001"
 _FUNCTION: Final = "~check_owner"
 _PREFIX: Final = "~own_rows"
+PROTECTED: Final = f"""
+SELECT n.nspname::text, c.relname::text
+FROM pg_catalog.pg_trigger g
+JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN unnest($1::text[], $2::text[]) AS wanted(schema, tab)
+  ON wanted.schema = n.nspname AND wanted.tab = c.relname
+WHERE g.tgname = '{_PREFIX}_delete'
+"""
+"""The query for those among some tables, given by schemas and names, whose rows are protected."""
 # All rows that a statement touched are judged at once. One's own, those of roles that one is a member of,
 # and all rows of a table that one owns are one's to change.
 _BODY: Final = f"""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 import pyarrow as pa
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 Values: TypeAlias = "Sequence[Any] | np.ndarray[Any, Any]"
 
 # Imported when first named, so that a pipeline without Zarr never imports it.
-_BUILTIN_MODULES: Final = {name: f"djflow.storage.codecs.{name}" for name in ("blob", "hash", "npy", "zarr")}
+_SHARED: Final = ("attach", "blob", "filepath", "hash", "npy", "object")  # with DataJoint
+_OURS: Final = ("arrow", "parquet", "tensor", "zarr")  # users may have codecs of these names
+_BUILTIN_MODULES: Final = {name: f"djflow.storage.codecs.{name}" for name in (*_SHARED, *_OURS)}
 _ENTRY_POINT_GROUPS: Final = ("djflow.codecs", "datajoint.codecs")
 _CODEC: Final = re.compile(r"<([a-z][a-z0-9_]*)(?:@([a-z0-9_]*))?>\Z", re.IGNORECASE)
 _CORE: Final = re.compile(r"([a-z][a-z0-9]*)(?:\(\s*(\d+(?:\s*,\s*\d+)*)\s*\))?\Z")
@@ -39,8 +42,10 @@ class ColumnContext:
 
     `keys` gives the primary key of each row, aligned with the values, when encoding.
     `open_store` opens a configured store by name ("" is the default store).
-    `record` is told the store name and path of every object that one row will own, before it is written, so
-    that a failed insert can remove it; contents that rows share are never told.
+    `record` is told the store name and path of an object that one row will own, before it is written, so
+    that a failed insert can remove it; `record_all` is told those of many objects at once. `share` is told
+    the paths of contents that rows share, before the codec looks which of them the store has, and returns
+    the paths to use in their places: another one where the object of a path is just being removed.
     """
 
     table: TableName
@@ -49,11 +54,22 @@ class ColumnContext:
     open_store: Callable[[str], "Store"]
     keys: Sequence[Mapping[str, Any]] = ()
     record: Callable[[str, str], None] = field(default=lambda _store, _path: None)
+    download_path: Path = Path()
+    record_all: Callable[[str, Sequence[str]], None] | None = None
+    share: Callable[[str, Sequence[str]], Sequence[str]] = field(default=lambda _store, paths: paths)
 
     @property
     def store(self) -> "Store":
         """The store that the column's type names."""
         return self.open_store(self.type.store or "")
+
+    def own(self, store: str, paths: Sequence[str]) -> None:
+        """Record objects that one row each will own: call it once, before the first of them is written."""
+        if self.record_all is not None:
+            self.record_all(store, paths)
+            return
+        for path in paths:
+            self.record(store, path)
 
     def key(self, row: int) -> Mapping[str, Any]:
         """The primary key of a row, empty where keys were not given."""
@@ -152,9 +168,14 @@ class Codec(ABC):
     def _encode_row(self, value: Any, context: ColumnContext, row: int) -> Any:
         try:
             self.validate(value)
-            return self.encode(value, key=context.key(row) or None, store_name=context.type.store)
+            key, store_name = self._told(context, row)
+            return self.encode(value, key=key, store_name=store_name)
         except (TypeError, ValueError) as error:
             raise context.refuse(error, row=row, value=value) from error
+
+    def _told(self, context: ColumnContext, row: int) -> tuple[Mapping[str, Any] | None, str | None]:
+        """The key and the store's name that `encode` is given for a row; None is the default store."""
+        return context.key(row) or None, context.type.store or None
 
 
 _registry: dict[str, type[Codec]] = {}
@@ -244,15 +265,18 @@ def _load(name: str) -> None:
 
 
 def _register(cls: type[Codec]) -> None:
-    rival = _registry.get(cls.name)
+    rival, own_module = _registry.get(cls.name), _BUILTIN_MODULES.get(cls.name)
+    if cls.name in _SHARED and cls.__module__ != own_module:
+        raise DefinitionError(
+            f"Codec name {cls.name!r} is djflow's own.", hint="Give this codec another name."
+        )
+    if rival is not None and own_module in (cls.__module__, rival.__module__):
+        # A user's codec stands for djflow's of the same name, whichever is imported first.
+        rival, cls = None, cls if rival.__module__ == own_module else rival
     # A class that is defined again, as in a notebook's cell, replaces itself.
     if rival is not None and (rival.__module__, rival.__qualname__) != (cls.__module__, cls.__qualname__):
         raise DefinitionError(
             f"Codec {cls.name!r} is registered already, by {rival.__module__}.{rival.__qualname__}.",
             hint="Give this one another name.",
-        )
-    if cls.name in _BUILTIN_MODULES and cls.__module__ != _BUILTIN_MODULES[cls.name]:
-        raise DefinitionError(
-            f"Codec name {cls.name!r} is djflow's own.", hint="Give this codec another name."
         )
     _registry[cls.name] = cls

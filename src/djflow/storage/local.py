@@ -2,22 +2,27 @@
 
 import errno
 import os
-import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from djflow.errors import BucketInaccessible, MissingExternalFile, StorageError, StoreFullError
+from djflow.storage.files import WholeFile, copying_from, copying_to, flush
 from djflow.storage.paths import DEFAULT_LAYOUT, StoreLayout, check_path
+from djflow.storage.store import StoredFile
 
 if TYPE_CHECKING:
+    import fsspec
     import zarr.storage
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _ABSENT: Final = (FileNotFoundError, NotADirectoryError)
+_PIECE: Final = 1 << 22  # bytes copied at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +46,34 @@ class LocalStore:
 
     def put(self, path: str, data: bytes | memoryview) -> None:
         """Write a file whole or not at all."""
+        with self._translated(path), self.create(path) as file:
+            file.write(data)
+
+    def put_file(self, path: str, source: Path) -> None:
+        """Copy a file into the store."""
+        with copying_from(source) as file, self._translated(path), self.create(path) as target:
+            shutil.copyfileobj(file, target, _PIECE)
+
+    def get_file(self, path: str, target: Path) -> None:
+        """Copy a file out of the store."""
+        with self.open(path) as source, copying_to(target) as file:
+            shutil.copyfileobj(source, file, _PIECE)
+
+    @contextmanager
+    def create(self, path: str) -> Iterator[BinaryIO]:
+        """Write a file in pieces."""
         target = self._locate(path)
         with self._translated(path):
             self._make_root()
             _make_folders(target.parent)
-            _write_atomically(target, data)
+            writing = WholeFile(target)
+        try:
+            yield writing.file
+        except BaseException:  # the block's own, so it stays as it is
+            writing.discard()
+            raise
+        with self._translated(path):
+            writing.commit()
 
     def get(self, path: str) -> bytes:
         """The content of a file."""
@@ -79,14 +107,29 @@ class LocalStore:
             else:
                 target.unlink()
 
+    def list(self, prefix: str) -> Iterator[StoredFile]:
+        """The files below a path."""
+        return self._list(self._locate(prefix) if prefix else self.root, prefix)
+
+    def _list(self, top: Path, prefix: str) -> Iterator[StoredFile]:
+        with self._translated(prefix):
+            if not top.exists():
+                self.root.stat()  # a store that is gone is not an empty one
+            for file in [top] if top.is_file() else _walk(top):
+                with suppress(*_ABSENT):  # removed meanwhile
+                    found = file.lstat()
+                    if stat.S_ISREG(found.st_mode):
+                        path = file.relative_to(self.root).as_posix()
+                        yield StoredFile(path, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+
     def sync(self, path: str) -> None:
         """Return once all that was written below `path` survives a power loss."""
         target = self._locate(path)
         with self._translated(path):
             for file in [*_files(target), *_folders(target)]:
-                _flush(file)
+                flush(file)
             for folder in (target, *target.parents):
-                _flush(folder)
+                flush(folder)
                 if folder == self.root:
                     break
 
@@ -103,6 +146,12 @@ class LocalStore:
             with self._translated(path):
                 self._make_root()
         return ZarrFolder(target, read_only=read_only)
+
+    def filesystem(self, path: str) -> "tuple[fsspec.AbstractFileSystem, str]":
+        """The local file system, and the object's absolute path."""
+        from fsspec.implementations.local import LocalFileSystem
+
+        return LocalFileSystem(auto_mkdir=True), self._locate(path).as_posix()
 
     def _locate(self, path: str) -> Path:
         target = self.root / check_path(path)
@@ -140,20 +189,6 @@ class LocalStore:
             raise StorageError(f"{path!r} in {self._title}: {error.strerror or error}.") from error
 
 
-def _write_atomically(target: Path, data: bytes | memoryview) -> None:
-    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _flush(target.parent)
-
-
 def _make_folders(folder: Path) -> None:
     """Make a folder and its parents, each entry flushed to disk."""
     if folder.is_dir():
@@ -161,21 +196,15 @@ def _make_folders(folder: Path) -> None:
     _make_folders(folder.parent)
     with suppress(FileExistsError):
         folder.mkdir()
-        _flush(folder.parent)
-
-
-def _flush(path: Path) -> None:
-    if os.name == "nt" and path.is_dir():
-        return  # Windows flushes entries with their files
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        flush(folder.parent)
 
 
 def _files(folder: Path) -> list[Path]:
-    return [Path(place, name) for place, _, names in os.walk(folder) for name in names]
+    return list(_walk(folder))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    return (Path(place, name) for place, _, names in os.walk(folder) for name in names)
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -1,10 +1,9 @@
 """Stores from their settings."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from djflow.errors import ConfigError, did_you_mean
+from djflow.errors import ConfigError, DjflowError
 from djflow.storage.local import LocalStore
 from djflow.storage.paths import StoreLayout
 from djflow.storage.store import Store
@@ -16,26 +15,31 @@ if TYPE_CHECKING:
 def open_store(settings: "StoreSettings") -> Store:
     """The store that the settings describe; nothing is read or written yet.
 
-    Raises `ConfigError` for a protocol that djflow doesn't speak.
+    Raises `ConfigError` for a protocol that nothing installed speaks, or settings that it does not understand.
 
     >>> from djflow.configuration import StoreSettings
     >>> open_store(StoreSettings(name="main", protocol="file", location="/data/lab")).name
     'main'
     """
-    opener = _OPENERS.get(settings.protocol)
-    if opener is None:
-        hint = did_you_mean(settings.protocol, list(_OPENERS))
-        raise ConfigError(
-            f"Store {settings.name!r} has protocol {settings.protocol!r}; "
-            f"supported: {', '.join(map(repr, _OPENERS))}.{hint}"
-        )
-    return opener(settings)
+    return _open_folder(settings) if settings.protocol == "file" else _open_remote(settings)
 
 
 def _open_folder(settings: "StoreSettings") -> Store:
     if not settings.location:
         raise ConfigError(f"Store {settings.name!r} has no location; give the path of its folder.")
     return LocalStore(Path(settings.location).expanduser().absolute(), settings.name, _layout(settings))
+
+
+def _open_remote(settings: "StoreSettings") -> Store:
+    from djflow.storage.adapters import get_storage_adapter
+    from djflow.storage.remote.store import RemoteStore
+
+    try:
+        adapter = get_storage_adapter(settings.protocol)
+        adapter.validate_spec(settings.revealed())
+    except DjflowError as error:
+        raise ConfigError(f"Store {settings.name!r}: {error}", key=f"stores.{settings.name}") from error
+    return RemoteStore(settings, adapter, _layout(settings))
 
 
 def _layout(settings: "StoreSettings") -> StoreLayout:
@@ -46,6 +50,3 @@ def _layout(settings: "StoreSettings") -> StoreLayout:
         partition_pattern=settings.partition_pattern,
         token_length=settings.token_length,
     )
-
-
-_OPENERS: Final[dict[str, Callable[["StoreSettings"], Store]]] = {"file": _open_folder}

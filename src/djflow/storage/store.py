@@ -1,12 +1,26 @@
 """What djflow needs of a place for objects."""
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from djflow.storage.paths import StoreLayout
 
 if TYPE_CHECKING:
+    import fsspec
     import zarr.abc.store
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file that a store has: its path there, its size in bytes, and when it was last written, in UTC."""
+
+    path: str
+    size: int
+    modified: datetime
 
 
 class Store(Protocol):
@@ -39,6 +53,27 @@ class Store(Protocol):
         """The content of a file."""
         ...
 
+    def put_file(self, path: str, source: Path) -> None:
+        """Copy a file of this machine into the store, whole or not at all, without holding it in memory.
+
+        Raises `StorageError` where `source` cannot be read, `StoreFullError` where there is no room.
+        """
+        ...
+
+    def get_file(self, path: str, target: Path) -> None:
+        """Copy a file to this machine, whole or not at all, replacing any that is there.
+
+        Raises `StorageError` where `target` cannot be written.
+        """
+        ...
+
+    def create(self, path: str) -> AbstractContextManager[BinaryIO]:
+        """Write a file in pieces: `with store.create(path) as file: file.write(...)`.
+
+        It appears, whole, when the block ends; where the block raises, nothing changes.
+        """
+        ...
+
     def open(self, path: str) -> BinaryIO:
         """A file to be read in pieces; close it after use."""
         ...
@@ -55,6 +90,14 @@ class Store(Protocol):
         """Remove a file or a tree; nothing happens where there is none."""
         ...
 
+    def list(self, prefix: str) -> Iterator[StoredFile]:
+        """The files below a path, or the file at it, in no order; "" is the whole store.
+
+        There are none below a path that does not exist. What an interrupted writer left behind is listed
+        too, so that it can be found.
+        """
+        ...
+
     def sync(self, path: str) -> None:
         """Return once all that was written below `path` survives a power loss."""
         ...
@@ -65,4 +108,8 @@ class Store(Protocol):
 
     def zarr_store(self, path: str, *, read_only: bool) -> "zarr.abc.store.Store":
         """A Zarr store whose root is the object at `path`."""
+        ...
+
+    def filesystem(self, path: str) -> "tuple[fsspec.AbstractFileSystem, str]":
+        """An `fsspec` file system for users' own reading and writing, and where the object lies in it."""
         ...

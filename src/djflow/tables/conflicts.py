@@ -12,7 +12,7 @@ from djflow.model.types import CodecType, arrow_type
 from djflow.planner.carry import carried_fragment, carried_type
 from djflow.relation.database import Database
 from djflow.relation.decode import codec_context
-from djflow.sql import rows as sql
+from djflow.sql import staging as sql
 from djflow.sql.identifiers import quote
 from djflow.storage.codec import codec_for
 from djflow.storage.codecs.store_codec import SchemaCodec

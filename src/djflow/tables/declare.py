@@ -11,6 +11,7 @@ from djflow.model.table import Table
 from djflow.sql.ddl import create_schema, create_table
 from djflow.sql.enums import enum_types, plan_enums
 from djflow.sql.lineage import create_lineage_table, delete_lineage, insert_lineage, lineage_columns
+from djflow.tables.rights import ownership
 
 _SCHEMA = "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1"
 
@@ -45,6 +46,7 @@ def declare(
         created = [table for table in missing if table.name not in known]
         if created:
             _create(session, schema, created)
+            ownership.extend(session, [table.name for table in created])
     return introspect(session.connection, [schema]), frozenset(table.name for table in created)
 
 

@@ -21,6 +21,8 @@ from djflow.tables import deletion, update, validation, write
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import polars as pl
+
     from djflow.tables.alteration.plan import AlterationPlan
     from djflow.tables.schema import Schema
 
@@ -31,6 +33,7 @@ _INSTANCE_NAMES: Final = frozenset(
     {name for name in vars(Relation) if not name.startswith("_")}
     | {"insert", "insert1", "describe", "table_name", "full_table_name", "populate", "progress", "key_source"}
     | {"_repr_html_", "__arrow_c_stream__", "alter", "delete", "delete_quick", "drop", "update1", "validate"}
+    | {"verify"}
 )
 
 
@@ -243,6 +246,17 @@ class Table(Relation, metaclass=TableMeta):
             raise update.refuse_restricted(self.table_model)
         self.connection.ensure([self.table_model])
         update.update_one(self.table_model, row, self.connection)
+
+    def verify(self) -> "pl.DataFrame":
+        """What is wrong with the objects to which the rows refer; no rows where all is well.
+
+        Each object must be in its store and have the size, the number of files, the checksum or the hash
+        that its row tells; those of arrays are read whole for it, several at a time. Columns: the primary
+        key, then `attribute`, `store`, `path`, `problem` ("missing", "corrupt" or "unreadable"), `detail`.
+        """
+        from djflow.tables.objects.verify import verify
+
+        return verify(self.logical_plan, self.connection)
 
     # rows out of the table
 

@@ -18,17 +18,12 @@ class Registry:
         self._masters: dict[TableName, type[Table]] = {}
         self._by_name: dict[str, type[Table]] = {}
 
-    def add(self, master: type[Table]) -> None:
-        """Take in a class whose definition was bound."""
-        self._masters[master().table_model.name] = master
-        self._by_name[master.__name__] = master
-
-    def forget(self, master: type[Table]) -> None:
-        """Leave out a class and its parts, which then belong to no schema."""
-        self._masters = {name: cls for name, cls in self._masters.items() if cls is not master}
-        self._by_name = {name: cls for name, cls in self._by_name.items() if cls is not master}
-        for cls in (master, *parts_of(master)):
-            cls.__djflow_schema__ = cls.__djflow_table__ = None
+    def add(self, master: type[Table]) -> set[type[Table]]:
+        """Take in a class whose definition was bound; the classes that it takes the place of."""
+        name = master().table_model.name
+        replaced = self._masters.get(name)
+        self._masters[name] = self._by_name[master.__name__] = master
+        return set() if replaced is None else {replaced, *parts_of(replaced), *parts_of(master)}
 
     @property
     def by_name(self) -> Mapping[str, type[Table]]:
@@ -46,6 +41,10 @@ class Registry:
 
 
 def parts_of(master: type[Table]) -> list[type[Part]]:
-    """The parts that are nested in a class."""
+    """The parts that are nested in a class. Another name for a part of another class is none."""
     nested = (value for name, value in vars(master).items() if name != "master")
-    return [value for value in nested if isinstance(value, type) and issubclass(value, Part)]
+    return [
+        value
+        for value in nested
+        if isinstance(value, type) and issubclass(value, Part) and vars(value).get("master") in (None, master)
+    ]

@@ -76,6 +76,7 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
         self.registry = Registry()
         self._undeclared: list[type[Table]] = []
         self._creating: set[int] = set()  # the threads that do
+        self._refused: set[TableName] = set()
         self._catalog = Catalog()
         if schema_name is not None:
             self._take_name(schema_name)
@@ -142,15 +143,18 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
     def _bind(self, cls: type[Table], context: Mapping[str, Any]) -> None:
         assert cls.tier is not None  # noqa: S101 - checked when decorated
         name = table_name(self.database, cls.__name__, cls.tier)
-        cls.__djflow_schema__, cls.__djflow_table__ = self, self._model(cls, name, context)
-        self.registry.add(cls)
+        bound = [cls, *parts_of(cls)]
+        before = [(each, each.__djflow_schema__, each.__djflow_table__) for each in bound]
         try:
+            cls.__djflow_schema__, cls.__djflow_table__ = self, self._model(cls, name, context)
             for part in parts_of(cls):
                 self._bind_part(part, cls, name, context)
-        except DefinitionError:
-            self.registry.forget(cls)
+        except BaseException:
+            for each, schema, table in before:
+                each.__djflow_schema__, each.__djflow_table__ = schema, table
             raise
-        self._undeclared += [cls, *parts_of(cls)]
+        replaced = self.registry.add(cls)
+        self._undeclared = [each for each in self._undeclared if each not in replaced] + bound
 
     def _bind_part(
         self, part: type[Part], master: type[Table], name: TableName, context: Mapping[str, Any]
@@ -165,6 +169,7 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
 
         def resolve(reference: str) -> TableModel:
             parent = parents[reference] = find_class(reference, context, self.registry.by_name)
+            self._check_same_database(parent, reference)
             model = parent.__djflow_table__
             assert model is not None  # noqa: S101 - find_class checked
             return model
@@ -172,6 +177,16 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
         model = self.bound(cls, name, resolve)
         cls.__djflow_parents__ = parents
         return model
+
+    def _check_same_database(self, parent: type[Table], reference: str) -> None:
+        other = parent.__djflow_schema__
+        if other is None or other.connection is self.connection:
+            return
+        if other.connection.settings.database != self.connection.settings.database:
+            raise DefinitionError(
+                f"`-> {reference}` refers to a table of another database.",
+                hint="Foreign keys stay within one: declare both with the same connection or instance.",
+            )
 
     def bound(self, cls: type[Table], name: TableName, resolve: Callable[[str], TableModel]) -> TableModel:
         """What the definition of a class means where `resolve` finds the tables that it refers to.
@@ -225,12 +240,12 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
         Tables that were dropped are created again.
         """
         self._undeclared = list(self.registry)
-        self._create_once()
+        self._create_once({cls().table_model.name for cls in self._undeclared})
 
-    def _create_once(self) -> None:
+    def _create_once(self, wanted: Collection[TableName]) -> None:
         if get_ident() not in self._creating:
             with self.creating():
-                self._create()
+                self._create(wanted)
 
     @contextmanager
     def creating(self) -> Iterator[None]:
@@ -242,28 +257,37 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
         finally:
             self._creating.discard(thread)
 
-    def _ensure(self) -> None:
-        if self._undeclared:
-            self._create_once()
+    def _ensure(self, wanted: Collection[TableName] = ()) -> None:
+        names = {cls().table_model.name for cls in self._undeclared}
+        if not names <= self._refused or not names.isdisjoint(wanted):
+            self._create_once(wanted)
 
-    def _create(self) -> None:
+    def _create(self, wanted: Collection[TableName]) -> None:
+        """Create what is declared. Without the right to do so, only what is wanted must exist."""
         # Several threads may come here at once. None waits for another: the server puts them in order,
         # and would notice if they wait for each other.
         pending = tuple(self._undeclared)
         models = [cls.__djflow_table__ for cls in pending if cls.__djflow_table__ is not None]
         self.connection.ensure_schemas({fk.parent.schema for model in models for fk in model.foreign_keys})
         session = self.connection.session
-        self._catalog, created = declare(
-            session,
-            self.database,
-            models,
-            create_schemas=self._create_schema,
-            create_tables=self._may_create_tables,
-        )
+        try:
+            self._catalog, created = declare(
+                session,
+                self.database,
+                models,
+                create_schemas=self._create_schema,
+                create_tables=self._may_create_tables,
+            )
+        except AccessError:
+            self._catalog, created = introspect(session.connection, [self.database]), frozenset()
+            self._refused = {model.name for model in models if model.name not in self._catalog}
+            if not self._refused.isdisjoint(wanted):
+                raise
+            pending = tuple(cls for cls in pending if cls().table_model.name not in self._refused)
         grants.extend(session, self.database, created)
         for cls in pending:
             assert cls.__djflow_table__ is not None  # noqa: S101 - bound when decorated
-            cls.__djflow_table__ = self._catalog[cls.__djflow_table__.name]
+            cls.__djflow_table__ = self._known(cls.__djflow_table__)
         if self._may_create_tables:
             for cls in pending:
                 _insert_contents(cls, is_new=cls().table_model.name in created)
@@ -289,7 +313,11 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
         self._catalog = self.catalog()
         for cls in self.registry:
             if cls.__djflow_table__ is not None and cls.__djflow_table__.name in self._catalog:
-                cls.__djflow_table__ = self._catalog[cls.__djflow_table__.name]
+                cls.__djflow_table__ = self._known(cls.__djflow_table__)
+
+    def _known(self, bound: TableModel) -> TableModel:
+        """A table as the database has it, with its attributes in the order of their definition."""
+        return self._catalog[bound.name].ordered_like(bound)
 
     def parent(self, name: TableName) -> TableModel:
         """A table of the schema, or one that its tables refer to, as it was when last created."""

@@ -1,7 +1,7 @@
 """Rows into a table: any source becomes exact Arrow batches and goes in by binary COPY."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from numbers import Integral
@@ -15,10 +15,8 @@ from djflow.engine import execute
 from djflow.engine.run import resolved
 from djflow.errors import (
     DjflowError,
-    DuplicateError,
     InvalidArgumentError,
     MissingAttributeError,
-    StorageError,
     UnknownAttributeError,
     did_you_mean,
 )
@@ -32,8 +30,10 @@ from djflow.planner.rewriter import optimise
 from djflow.relation.conditions import HasPlan
 from djflow.relation.database import Database
 from djflow.sql import rows as sql
+from djflow.sql.staging import copy_into_staging, select_into_staging
 from djflow.storage.codec import ColumnContext, codec_for
-from djflow.tables.conflicts import check_match
+from djflow.tables.objects import journal
+from djflow.tables.staging import merge, other_unique_keys, stage, unstage
 
 OnConflict = sql.OnConflict
 
@@ -144,10 +144,16 @@ def _runs(
 
 
 def encoder(table: Table, database: Database) -> Encode:
-    """What encodes a table's codec columns, in a transaction that removes their objects if it rolls back."""
+    """What encodes a table's codec columns, in the transaction that inserts their rows.
 
-    def record(store: str, path: str) -> None:
-        database.session.after_rollback(lambda: _remove(database, store, path))
+    Objects are recorded before they are written, and removed if the transaction rolls back.
+    """
+
+    def own(store: str, paths: Sequence[str]) -> None:
+        journal.record_owned(database, table.name.schema, store, paths)
+
+    def share(store: str, paths: Sequence[str]) -> Sequence[str]:
+        return journal.record_shared(database, table.name.schema, store, paths)
 
     def encode(
         attribute: Attribute, values: Any, first_row: int, key_rows: Sequence[Mapping[str, Any]]
@@ -155,24 +161,36 @@ def encoder(table: Table, database: Database) -> Encode:
         del first_row
         assert isinstance(attribute.type, CodecType)  # noqa: S101 - conform encodes codec columns only
         kind = attribute.type
-        context = ColumnContext(table.name, attribute.name, kind, database.open_store, key_rows, record)
+        context = ColumnContext(
+            table.name,
+            attribute.name,
+            kind,
+            database.open_store,
+            key_rows,
+            record=lambda store, path: own(store, [path]),
+            record_all=own,
+            share=share,
+        )
         return codec_for(kind).encode_column(values, context)
 
     return encode
 
 
-def _remove(database: Database, store: str, path: str) -> None:
-    with suppress(StorageError):  # what cannot be removed now is unreachable and is collected later
-        database.open_store(store).remove(path)
-
-
 def _insert_batches(
     table: Table, batches: Iterator[pa.RecordBatch], database: Database, policy: OnConflict
 ) -> None:
+    if any(key.parent == table.name for key in table.foreign_keys):
+        # Rows may refer to later ones, and the server looks when a statement ends.
+        batches = _as_one(list(batches))
     with database.session.transaction():
         # A COPY for each batch: between them the source may itself use the connection.
         for batch in batches:
             _insert_batch(table, batch, database, policy)
+
+
+def _as_one(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    if batches:
+        yield pa.concat_batches(batches)
 
 
 def _insert_batch(table: Table, batch: pa.RecordBatch, database: Database, policy: OnConflict) -> None:
@@ -183,43 +201,10 @@ def _insert_batch(table: Table, batch: pa.RecordBatch, database: Database, polic
     if policy is OnConflict.ERROR:
         session.copy(sql.copy_into(table.name, names, form), payload)
         return
-    session.execute(sql.create_staging(table.name))
-    session.execute(sql.allow_nulls(table))
-    session.copy(sql.copy_into_staging(names, form), payload)
-    _merge(table, names, database, policy)
-
-
-def _merge(table: Table, names: tuple[str, ...], database: Database, policy: OnConflict) -> None:
-    """Bring the staged rows into the table."""
-    session = database.session
-    while True:
-        with _other_unique_keys(table, policy):
-            session.execute(sql.merge_staging(table, names, policy))
-        if policy is not OnConflict.MATCH:
-            break
-        # Behind the insertion: rows that others just wrote, and equal keys among the given, are seen, too.
-        check_match(table, names, database)
-        # What was there may have been deleted before it was compared.
-        if not session.execute(sql.select_absent(table)):
-            break
-    session.execute(sql.drop_staging())
-
-
-@contextmanager
-def _other_unique_keys(table: Table, policy: OnConflict) -> Iterator[None]:
-    """A duplicate that a policy on primary keys meets is one in another unique index: say so."""
-    try:
-        yield
-    except DuplicateError as error:
-        if policy is OnConflict.ERROR:
-            raise
-        raise DuplicateError(
-            f"{table.name} has another row already with {error.key or error.constraint}, which must be "
-            f"unique. on_conflict={policy.value!r} is about the primary key only.",
-            table=str(table.name),
-            constraint=error.constraint,
-            key=error.key,
-        ) from error
+    stage(session, table)
+    session.copy(copy_into_staging(table, names, form), payload)
+    merge(table, names, database, policy)
+    unstage(session, table, batch.num_rows)
 
 
 def _column(table: Table, name: str) -> Attribute:
@@ -234,13 +219,13 @@ def _insert_query(table: Table, source: HasPlan, database: Database, options: In
     with session.transaction():
         statement = lower_insert(optimise(resolved(session, plan)).plan, names)
         if policy in (OnConflict.ERROR, OnConflict.SKIP):
-            with _other_unique_keys(table, policy):
+            with other_unique_keys(table, policy):
                 execute.write(session, statement, lambda rows: sql.insert_select(table, names, rows, policy))
             return
-        session.execute(sql.create_staging(table.name))
-        session.execute(sql.allow_nulls(table))
-        execute.write(session, statement, lambda rows: sql.select_into_staging(names, rows))
-        _merge(table, names, database, policy)
+        stage(session, table)
+        number = execute.write(session, statement, lambda rows: select_into_staging(table, names, rows))
+        merge(table, names, database, policy)
+        unstage(session, table, number)
 
 
 def _query_columns(table: Table, given: tuple[str, ...], options: InsertOptions) -> tuple[str, ...]:

@@ -98,8 +98,9 @@ class CodecContract:
 
         context = column_context(self.type, store, rows=len(self.values), record=record)
         codec_for(self.type).encode_column(self.values, context)
-        written = store.files.keys() | store.arrays.keys()
-        assert recorded == {path for path in written if not _is_shared(path, store)}  # noqa: S101
+        own = {path for path in store.files if not _is_shared(path, store)}
+        assert own == {file.path for path in recorded for file in store.list(path)}  # noqa: S101
+        assert all(map(store.exists, recorded))  # noqa: S101
 
 
 def _is_shared(path: str, store: Store) -> bool:

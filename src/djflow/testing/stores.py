@@ -7,96 +7,19 @@ class TestMyStore(StoreContract):
 ```
 """
 
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from io import BytesIO
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from pickle import dumps, loads
-from typing import TYPE_CHECKING, Any, BinaryIO
 
 from djflow.errors import MissingExternalFile, StorageError
 from djflow.storage.parallel import map_threads
-from djflow.storage.paths import DEFAULT_LAYOUT, StoreLayout, check_path
 from djflow.storage.store import Store
+from djflow.testing.memory import MemoryStore
 
-if TYPE_CHECKING:
-    from zarr.storage import MemoryStore as ZarrMemory
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryStore:
-    """Objects in this process's memory; `reads` lists the paths of the files that were read.
-
-    >>> store = MemoryStore()
-    >>> store.put("a/b", b"text")
-    >>> store.get("a/b"), store.exists("a"), store.reads
-    (b'text', True, ['a/b'])
-    """
-
-    name: str = "memory"
-    layout: StoreLayout = DEFAULT_LAYOUT
-    files: dict[str, bytes] = field(default_factory=dict)
-    arrays: dict[str, dict[str, Any]] = field(default_factory=dict)
-    reads: list[str] = field(default_factory=list)
-
-    def put(self, path: str, data: bytes | memoryview) -> None:
-        """Keep a copy of the data."""
-        self.files[check_path(path)] = bytes(data)
-
-    def get(self, path: str) -> bytes:
-        """The content of a file."""
-        self.reads.append(path)
-        try:
-            return self.files[check_path(path)]
-        except KeyError:
-            raise MissingExternalFile(f"{path!r} is not in store {self.name!r}.") from None
-
-    def open(self, path: str) -> BinaryIO:
-        """A file to be read in pieces."""
-        return BytesIO(self.get(path))
-
-    def exists(self, path: str) -> bool:
-        """Whether there is a file or a tree."""
-        return bool(self._below(path))
-
-    def size(self, path: str) -> int:
-        """How many bytes a file has, or all files of a tree."""
-        sizes = self._below(path)
-        if not sizes:
-            raise MissingExternalFile(f"{path!r} is not in store {self.name!r}.")
-        return sum(sizes)
-
-    def remove(self, path: str) -> None:
-        """Remove a file or a tree."""
-        inside = _within(check_path(path))
-        for objects in (self.files, self.arrays):
-            for name in list(filter(inside, objects)):
-                del objects[name]
-
-    def sync(self, path: str) -> None:
-        """Nothing in memory survives a power loss."""
-
-    def local_path(self, path: str) -> Path | None:
-        """None: memory has no file system."""
-        check_path(path)
-        return None
-
-    def zarr_store(self, path: str, *, read_only: bool) -> "ZarrMemory":
-        """A Zarr store that shares its content with others at the same path."""
-        from zarr.storage import MemoryStore as ZarrMemory
-
-        return ZarrMemory(self.arrays.setdefault(check_path(path), {}), read_only=read_only)
-
-    def _below(self, path: str) -> list[int]:
-        inside = _within(check_path(path))
-        files = [len(data) for name, data in self.files.items() if inside(name)]
-        arrays = [len(data) for name, tree in self.arrays.items() if inside(name) for data in tree.values()]
-        return files + arrays
-
-
-def _within(path: str) -> Callable[[str], bool]:
-    return lambda name: name == path or name.startswith(f"{path}/")
+__all__ = ["MemoryStore", "StoreContract", "raises"]
 
 
 class StoreContract:
@@ -128,6 +51,116 @@ class StoreContract:
         with store.open("a") as file:
             file.seek(4)
             assert file.read(2) == b"45"  # noqa: S101
+
+    def test_files_are_copied_in_and_out(self) -> None:
+        """Also of more than one piece, and over one that was there."""
+        store = self.make()
+        data = bytes(range(256)) * 40_000
+        with tempfile.TemporaryDirectory() as folder:
+            source, target = Path(folder, "source"), Path(folder, "target")
+            source.write_bytes(data)
+            store.put_file("folder/copy", source)
+            target.write_bytes(b"old")
+            store.get_file("folder/copy", target)
+            assert target.read_bytes() == data  # noqa: S101
+            source.write_bytes(b"")
+            store.put_file("folder/copy", source)
+            assert store.size("folder/copy") == 0  # noqa: S101
+
+    def test_a_failed_copy_changes_nothing(self) -> None:
+        """Neither where the source is absent nor where the target cannot be."""
+        store = self.make()
+        store.put("a", b"old")
+        with tempfile.TemporaryDirectory() as folder:
+            with raises(StorageError):
+                store.put_file("a", Path(folder, "absent"))
+            with raises(StorageError):
+                store.put_file("a", Path(folder))
+            with raises(MissingExternalFile):
+                store.get_file("absent", Path(folder, "target"))
+            with raises(StorageError):
+                store.get_file("a", Path(folder, "no folder", "target"))
+            assert list(Path(folder).iterdir()) == []  # noqa: S101
+        assert store.get("a") == b"old"  # noqa: S101
+
+    def test_a_created_file_appears_when_its_block_ends(self) -> None:
+        """Until then the old one is there."""
+        store = self.make()
+        store.put("a", b"old")
+        with store.create("a") as file, store.create("folder/b") as other:
+            for piece in (b"12", b"", b"345"):
+                file.write(piece)
+            assert store.get("a") == b"old"  # noqa: S101
+            other.write(b"6")
+            assert not store.exists("folder/b")  # noqa: S101
+        assert (store.get("a"), store.get("folder/b")) == (b"12345", b"6")  # noqa: S101
+
+    def test_a_created_file_whose_block_raises_never_appears(self) -> None:
+        """The block's own error comes out, and no trace is left, however much was written."""
+        store = self.make()
+        store.put("a", b"old")
+        for path in ("a", "b"):
+            with raises(FileNotFoundError), store.create(path) as file:
+                for _ in range(12):
+                    file.write(bytes(1 << 20))
+                raise FileNotFoundError
+        assert (store.get("a"), store.exists("b")) == (b"old", False)  # noqa: S101
+        assert [file.path for file in store.list("")] == ["a"]  # noqa: S101
+
+    def test_a_listing_tells_paths_sizes_and_times(self) -> None:
+        """Of all files below a path, names that only begin alike left out."""
+        store = self.make()
+        sizes = {"a/b": 1, "a/c/d": 2, "a/c/_e f=1%2F+#?.x": 3, "ab": 4, "a/cc": 5}
+        for path, size in sizes.items():
+            store.put(path, bytes(size))
+        now = datetime.now(UTC)
+        found = list(store.list(""))
+        assert {file.path: file.size for file in found} == sizes  # noqa: S101
+        assert all(abs(file.modified - now) < timedelta(minutes=1) for file in found)  # noqa: S101
+        assert {file.path for file in store.list("a/c")} == {"a/c/d", "a/c/_e f=1%2F+#?.x"}  # noqa: S101
+        assert [file.path for file in store.list("ab")] == ["ab"]  # noqa: S101
+        assert list(store.list("a/x")) == []  # noqa: S101
+
+    def test_names_with_any_character_are_kept_apart(self) -> None:
+        """Patterns, escapes, accents and blanks are letters like others."""
+        store = self.make()
+        names = [
+            "*",
+            "[a]",
+            "a?b",
+            "a b",
+            "%2F",
+            "ü",
+            "u\u0308",
+            "日本",
+            "a#b",
+            "a&b=c",
+            "~",
+            "..a",
+            "$HOME",
+            "{x}",
+        ]
+        for name in names:
+            store.put(f"odd/{name}", name.encode())
+        assert [store.get(f"odd/{name}").decode() for name in names] == names  # noqa: S101
+        assert {file.path for file in store.list("odd")} == {f"odd/{name}" for name in names}  # noqa: S101
+        store.remove("odd/*")
+        assert store.exists("odd/a b")  # noqa: S101
+
+    def test_a_file_system_reads_and_writes_the_same_files(self) -> None:
+        """What users do through `fsspec` and what the store does is one."""
+        store = self.make()
+        store.put("folder/a", b"text")
+        files, path = store.filesystem("folder/a")
+        assert (files.cat_file(path), files.size(path)) == (b"text", 4)  # noqa: S101
+        with files.open(path, "rb") as file:
+            assert file.read(2) == b"te"  # noqa: S101
+        files, path = store.filesystem("folder/b")
+        with files.open(path, "wb") as file:
+            file.write(b"more")
+        assert store.get("folder/b") == b"more"  # noqa: S101
+        files, path = store.filesystem("folder")
+        assert sorted(name[-1] for name in files.find(path)) == ["a", "b"]  # noqa: S101
 
     def test_absent_objects_are_told_by_a_typed_error(self) -> None:
         """Reading and measuring what is not there raises; asking and removing does not."""
@@ -166,6 +199,18 @@ class StoreContract:
             for method in (store.get, store.open, store.size, store.exists, store.remove, store.local_path):
                 with raises(StorageError):
                     method(path)
+            with raises(StorageError), store.create(path):
+                pass
+            with raises(StorageError):
+                store.filesystem(path)
+            with raises(StorageError):
+                store.list(path or "..")
+            with raises(StorageError):
+                store.zarr_store(path, read_only=False)
+            with raises(StorageError):
+                store.put_file(path, Path(__file__))
+            with raises(StorageError):
+                store.get_file(path, Path("never"))
 
     def test_threads_may_write_at_once(self) -> None:
         """Also to one path: one of the contents wins, whole."""
@@ -188,9 +233,22 @@ class StoreContract:
         store.sync("arrays/one.zarr")
         again = zarr.open_array(store.zarr_store("arrays/one.zarr", read_only=True), mode="r")
         assert again[1:3].tolist() == [2, 3]  # type: ignore[union-attr] # noqa: S101
-        assert store.size("arrays/one.zarr") > 0  # noqa: S101
+        files = {file.path: file.size for file in store.list("arrays/one.zarr")}
+        assert store.size("arrays/one.zarr") == sum(files.values()) > 0  # noqa: S101
+        for path in files:
+            store.put(path.replace("one", "two"), store.get(path))
+        copy = zarr.open_array(store.zarr_store("arrays/two.zarr", read_only=True), mode="r")
+        assert copy[:].tolist() == [1, 2, 3, 4]  # type: ignore[union-attr] # noqa: S101
         store.remove("arrays/one.zarr")
         assert not store.exists("arrays/one.zarr")  # noqa: S101
+
+    def test_a_zarr_array_may_have_any_path(self) -> None:
+        """Its files lie below that path, whatever its letters."""
+        import zarr
+
+        store, path = self.make(), "_schema/subject=a%2Fb/date=1 #2?/x_ü*.zarr"
+        zarr.create_array(store.zarr_store(path, read_only=False), shape=(), dtype="i4")
+        assert [file.path for file in store.list("")] == [f"{path}/zarr.json"]  # noqa: S101
 
     def test_a_store_travels_to_other_processes(self) -> None:
         """Stores can be pickled."""
@@ -203,8 +261,8 @@ class StoreContract:
 def raises(error: type[Exception]) -> Iterator[None]:
     """Fail unless the block raises `error`.
 
-    >>> with raises(StorageError):
-    ...     check_path("..")
+    >>> with raises(KeyError):
+    ...     {}["absent"]
     """
     try:
         yield

@@ -1,7 +1,8 @@
 """Protected rows: nobody changes a colleague's by accident, and nothing is passed over in silence."""
 
 from collections.abc import Callable
-from typing import TypeAlias
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -255,3 +256,96 @@ def test_a_cascade_that_meets_a_colleagues_row_deletes_nothing(
     assert caught.value.table == f"{shared.database}.subject__note"
     assert len(mine["Subject.Note"]) == 2
     assert (mine["Subject"] & "subject = 4").delete(prompt=False) == 1
+
+
+def with_marks(schema: Schema) -> type[dj.Manual]:
+    """The master's class once more, with one part that it did not have."""
+
+    @schema
+    class Subject(dj.Manual):
+        definition = """
+        subject : int32
+        ---
+        -> Kind
+        """
+
+        class Mark(dj.Part):
+            definition = """
+            -> master
+            mark : int32
+            """
+
+    return Subject
+
+
+def is_refused(database: Database, schema: str, part: str) -> bool:
+    """Whether somebody is kept from deleting the rows of a part."""
+    try:
+        database.query(f'DELETE FROM "{schema}".{part}')
+    except OwnershipError:
+        return True
+    return False
+
+
+def test_a_part_that_is_declared_later_is_protected_with_its_master(
+    shared: Schema, ann: str, bob: str, connect_as: Connect
+) -> None:
+    marks: Any = with_marks(shared)
+    marks.Mark().insert1((1, 7))
+    assert "_owner" in {column.name for column in marks.Mark().table_model.columns}
+    assert marks.Mark().heading.names == ("subject", "mark")
+    connect_as(ann).query(f'INSERT INTO "{shared.database}".subject__mark VALUES (2, 7)')
+    assert is_refused(connect_as(bob), shared.database, "subject__mark")
+    assert is_refused(connect_as(ann), shared.database, "subject__mark")
+
+
+def test_a_part_that_an_alteration_creates_is_protected_with_its_master(
+    shared: Schema, ann: str, connect_as: Connect
+) -> None:
+    marks: Any = with_marks(shared)
+    assert "subject__mark: create the table" in str(marks().alter(plan=True).changes[0])
+    marks().alter(prompt=False)
+    assert "_owner" in {column.name for column in marks.Mark().table_model.columns}
+    marks.Mark().insert1((1, 7))
+    assert is_refused(connect_as(ann), shared.database, "subject__mark")
+
+
+def test_a_part_that_comes_back_from_an_archive_is_protected_with_its_master(
+    lab: Schema, new_role: NewRole, connect_as: Connect, tmp_path: Path
+) -> None:
+    master: Any = lab.registry.by_name["Subject"]
+    note = master.Note
+    note().insert([(1, 1), (2, 1)])
+    lab.dump(tmp_path / "archive")
+    note().drop(prompt=False, part_integrity="ignore")
+    lab.protect_rows(master)
+    dj.restore(tmp_path / "archive", connection=lab.connection, on_conflict="skip")
+    role = new_role("writer")
+    lab.grant(role, "writer")
+    assert is_refused(connect_as(role), lab.database, "subject__note")
+    assert len(note()) == 2
+
+
+def test_parts_of_masters_that_are_not_protected_stay_as_declared(lab: Schema) -> None:
+    marks: Any = with_marks(lab)
+    assert [column.name for column in marks.Mark().table_model.columns] == ["subject", "mark"]
+
+
+def test_one_who_does_not_own_the_master_may_declare_a_part_of_it(
+    shared: Schema, ann: str, connect_as: Connect
+) -> None:
+    shared.connection.query(f'GRANT CREATE ON SCHEMA "{shared.database}" TO {quote(ann)}')
+    shared.connection.query(f'GRANT REFERENCES ON ALL TABLES IN SCHEMA "{shared.database}" TO {quote(ann)}')
+    name = quote(shared.database)
+    shared.connection.query(f'GRANT SELECT, INSERT, DELETE ON {name}."~lineage" TO {quote(ann)}')
+    mine = Schema(shared.database, connection=connect_as(ann))
+    declared_kind(mine)
+    marks: Any = with_marks(mine)
+    marks.Mark().insert1((1, 7))
+    assert "_owner" in {column.name for column in marks.Mark().table_model.columns}
+
+
+def declared_kind(schema: Schema) -> None:
+    @schema
+    class Kind(dj.Lookup):
+        definition = "kind : enum('mouse', 'rat')"

@@ -50,6 +50,26 @@ def test_a_reader_sees_keys_types_lineage_and_definitions(pipeline: dict[str, An
     assert pipeline["Subject"]().primary_key == ["subject"]
 
 
+def test_a_reader_reads_though_the_code_declares_more_than_there_is(
+    pipeline: dict[str, Any], lab: Schema
+) -> None:
+    schema = pipeline["Subject"].__djflow_schema__
+
+    @schema
+    class NotThere(dj.Manual):
+        definition = "-> Subject"
+
+    assert len(pipeline["Subject"]()) == 2
+    assert "subject" in schema.list_tables()
+    with pytest.raises(AccessError, match="CREATE on schema"):
+        len(NotThere())
+    assert len(pipeline["Subject"]()) == 2
+    lab(type("NotThere", (dj.Manual,), {"definition": "-> Subject"}))
+    lab.create()
+    lab.connection.query(f"GRANT SELECT ON ALL TABLES IN SCHEMA {quote(lab.database)} TO PUBLIC")
+    assert len(NotThere()) == 0
+
+
 def test_a_reader_fetches_in_every_form(pipeline: dict[str, Any]) -> None:
     subject = pipeline["Subject"]()
     assert len(subject) == 2

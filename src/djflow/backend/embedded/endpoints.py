@@ -92,9 +92,8 @@ class SocketEndpoint:
 
     def conninfo(self, database: str) -> str:
         """The URI for libpq."""
-        return (
-            f"postgresql:///{database}?host={quote(str(self.folder), safe='')}&port={self.port}&user={ROLE}"
-        )
+        name, folder = quote(database, safe=""), quote(str(self.folder), safe="")
+        return f"postgresql:///{name}?host={folder}&port={self.port}&user={ROLE}"
 
     def _own(self) -> None:
         # not followed: in a shared temporary folder the name may be somebody's link

@@ -12,7 +12,8 @@ from djflow.backend.embedded.endpoints import ROLE, Endpoint, running_endpoint
 from djflow.backend.embedded.layout import Layout
 from djflow.backend.embedded.pidfile import read_pid_file
 from djflow.backend.embedded.watcher import is_served, serves
-from djflow.errors import DiskFullError, ServerError
+from djflow.errors import DiskFullError, QueryError, ServerError
+from djflow.sql.identifiers import quote
 
 DATABASE: Final = "djflow"
 RECOVERY: Final = 40.0  # seconds that a start may take after a crash
@@ -91,21 +92,24 @@ def stop(layout: Layout, binaries: Binaries, account: Account) -> None:
         raise server_failure(f"The server in {layout.folder} did not stop.", said)
 
 
-def ensure_database(endpoint: Endpoint) -> None:
-    """Make the database `djflow`, unless it exists."""
+def ensure_database(endpoint: Endpoint, database: str) -> None:
+    """Make a database, unless it exists. Raises `ServerError`, or `DiskFullError` where that is the reason."""
     import psycopg
 
     try:
+        name = quote(database)
         with contextlib.closing(
             psycopg.connect(endpoint.conninfo("postgres"), autocommit=True)
         ) as connection:
-            found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
+            found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone()
             if found is None:
-                connection.execute(f"CREATE DATABASE {DATABASE} OWNER {ROLE}")
+                # Another program, which knows nothing of our locks, may be quicker.
+                with contextlib.suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+                    connection.execute(f"CREATE DATABASE {name} OWNER {ROLE}".encode())
     except psycopg.errors.DiskFull as error:
-        raise DiskFullError(f"The disk is full: the database {DATABASE} could not be made.") from error
-    except psycopg.Error as error:
-        raise ServerError(f"The database {DATABASE} could not be made: {error}") from error
+        raise DiskFullError(f"The disk is full: the database {database} could not be made.") from error
+    except (psycopg.Error, QueryError) as error:
+        raise ServerError(f"The database {database} could not be made: {error}") from error
 
 
 def _try_start(layout: Layout, binaries: Binaries, account: Account, seconds: float) -> Finished:

@@ -94,19 +94,20 @@ class EmbeddedServer:
     ) -> None:
         self.release()
 
-    def acquire(self) -> str:
+    def acquire(self, database: str | None = None) -> str:
         """The URI of the running server, for libpq, psycopg and ADBC, after starting it where needed.
 
-        Calling it again in one process changes nothing but mends a server that died; a forked process
-        that calls it becomes a client of its own. Raises `ServerError` with the reason, `DiskFullError`
-        where that is the reason, and `ConfigError` for impossible settings.
+        `database` is one of the server's databases, made where it is missing; by default `djflow`.
+        Calling it again in one process changes nothing but mends a server that died; a forked process that
+        calls it becomes a client of its own. Raises `ServerError` with the reason, `DiskFullError` where
+        that is the reason, and `ConfigError` for impossible settings.
         """
         check_local(self.home)
         layout = self._layout
         with _explained(layout), _prepared(layout), exclusive(layout.start_lock, patience=_PATIENCE):
             is_new = self._join(layout)
             try:
-                return self._ensure_running(layout).conninfo(DATABASE)
+                return self._ensure_running(layout, database or DATABASE)
             except BaseException:
                 if is_new:
                     self.release()
@@ -169,13 +170,22 @@ class EmbeddedServer:
             os.close(inherited[1])
         return True
 
-    def _ensure_running(self, layout: Layout) -> Endpoint:
-        account, binaries = self._account, self._binaries
+    def _ensure_running(self, layout: Layout, database: str) -> str:
+        endpoint = self._found(layout)
+        if endpoint is None:
+            endpoint = self._started(layout)
+            ensure_database(endpoint, DATABASE)
+        if database != DATABASE:
+            ensure_database(endpoint, database)
+        return endpoint.conninfo(database)
+
+    def _found(self, layout: Layout) -> Endpoint | None:
         # before the start: should this process be killed meanwhile, the watcher ends what it began
-        ensure_watcher(layout, account, stop_command(layout, binaries))
-        running = find_running(layout, account)
-        if running is not None:
-            return running
+        ensure_watcher(layout, self._account, stop_command(layout, self._binaries))
+        return find_running(layout, self._account)
+
+    def _started(self, layout: Layout) -> Endpoint:
+        account, binaries = self._account, self._binaries
         stop(layout, binaries, account)  # one that lives but has lost its socket
         endpoint = new_endpoint(layout, account)
         adopt(layout.folder, account)
@@ -185,7 +195,6 @@ class EmbeddedServer:
         mark_stale(layout.pid_file)
         adopt(layout.folder, account)
         start(layout, binaries, account)
-        ensure_database(endpoint)
         return endpoint
 
 

@@ -60,7 +60,8 @@ class PortEndpoint:
     def conninfo(self, database: str) -> str:
         """The URI for libpq, with the password: not to be shown."""
         password = quote(self.password_file.read_text(encoding="ascii").strip(), safe="")
-        return f"postgresql://{ROLE}:{password}@{_LOOPBACK}:{self.port}/{database}"
+        name = quote(database, safe="")
+        return f"postgresql://{ROLE}:{password}@{_LOOPBACK}:{self.port}/{name}"
 
 
 def new_port(folder: Path) -> PortEndpoint:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from djflow.model.names import TableName
 from djflow.model.table import ForeignKey, Table
+from djflow.model.types import is_told_by_equality
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,8 +13,8 @@ class Match:
     """The rows whose `columns`, pairs of own and the anchor's, equal those of a row of the anchor.
 
     The anchor is a table of which the rows are known. `present` are own columns, and `anchored` the
-    anchor's, that must not be null besides. `is_kept` tells whether every own row refers to a row of
-    the anchor's table, which the server sees to at every moment.
+    anchor's, that must not be null besides. `is_kept` tells whether every own row has the very values of a
+    row of the anchor's table, which the server sees to at every moment.
     """
 
     anchor: TableName
@@ -35,7 +36,7 @@ def down(child: Table, key: ForeignKey, above: Sequence[Match]) -> tuple[Match, 
     """
     if above and all(match.own <= set(key.referenced) and not match.anchored for match in above):
         return tuple(_handed_down(child, key, match) for match in above)
-    return (_direct(child, key.own, key.columns, key.parent, is_kept=key.is_enforced),)
+    return (_direct(child, key.own, key.columns, key.parent, is_kept=_repeats(child, key)),)
 
 
 def up(child: Table, key: ForeignKey, below: Sequence[Match]) -> tuple[Match, ...]:
@@ -79,7 +80,7 @@ def _direct(
 def _handed_down(child: Table, key: ForeignKey, match: Match) -> Match:
     own = {its: own for own, its in key.columns}
     columns = tuple((own[between], its) for between, its in match.columns)
-    direct = _direct(child, key.own, columns, match.anchor, is_kept=match.is_kept and key.is_enforced)
+    direct = _direct(child, key.own, columns, match.anchor, is_kept=match.is_kept and _repeats(child, key))
     present = direct.present.union(own[name] for name in match.present)
     return Match(match.anchor, columns, present, is_kept=direct.is_kept)
 
@@ -94,6 +95,12 @@ def _handed_up(key: ForeignKey, match: Match) -> Match:
     # The anchor's row refers to the table between with all of its columns, or to nothing.
     named = {its for _, its in match.columns} - {its for _, its in columns}
     return Match(match.anchor, columns, anchored=match.anchored | named, is_kept=False)
+
+
+def _repeats(child: Table, key: ForeignKey) -> bool:
+    """Whether the values of a foreign key are those that it refers to, not only equal to them."""
+    types = {column.name: column.stored for column in child.columns}
+    return key.is_enforced and all(is_told_by_equality(types[name]) for name in key.own)
 
 
 def _nullable(table: Table) -> frozenset[str]:

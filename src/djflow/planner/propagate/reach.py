@@ -42,7 +42,7 @@ class Reach:
         plan = self._reached(table, matches, seed)
         size = 1 + sum(self.sizes[match.anchor] for match in matches)
         settle = self.settle
-        if settle is not None and (loops or size > _MOST):
+        if settle is not None and (loops or (size > _MOST and table.is_keyed)):
             plan, size, matches = settle(table, plan, loops), 1, ()
         self.plans[table.name], self.sizes[table.name] = plan, size
         self.matches[table.name] = matches if seed is None else ()

@@ -24,7 +24,8 @@ def traced(
     reach = Reach({own: seed}, settle)
     found: dict[TableName, list[Match]] = {}
     for table in at_or_above(catalog, own, to):
-        reach.add(table, found.get(table.name, []), up_loops(table))
+        # A row of the destination is what was asked for: what it refers to in its own table is not.
+        reach.add(table, found.get(table.name, []), () if table.name == to else up_loops(table))
         for key in table.foreign_keys:
             if key.parent != table.name:
                 found.setdefault(key.parent, []).extend(up(table, key, reach.matches[table.name]))

@@ -20,6 +20,7 @@ from djflow.sql.alteration.changes import (
     RenameColumn,
 )
 from djflow.sql.alteration.delta import Delta, Deltas, Fill, inherited
+from djflow.sql.alteration.itself import implied_indexes
 from djflow.sql.alteration.physical import Index, Physical
 from djflow.sql.indexes import all_indexes, is_expression
 
@@ -122,13 +123,16 @@ def _identity(key: ForeignKey) -> tuple[object, frozenset[tuple[str, str]]]:
 
 
 def _indexes(delta: Delta, physical: Physical) -> Iterator[Change]:
-    wanted = all_indexes(delta.new)
+    # What a foreign key to the table itself might have is neither made nor dropped unasked.
+    spared, unasked = implied_indexes(delta.old), implied_indexes(delta.new) - set(delta.new.indexes)
+    wanted = tuple(spec for spec in all_indexes(delta.new) if spec not in unasked)
     plain = {spec for spec in wanted if not _has_expression(spec)}
     present = [spec for spec in all_indexes(delta.old) if not _has_expression(spec)]
+    present = [spec for spec in present if spec not in spared or _name_of(spec, physical)]
     kept = {_kept_index(spec, delta) for spec in present}
     for spec in present:
         now = _kept_index(spec, delta)
-        if now is not None and now not in plain:
+        if now is not None and now not in plain and spec not in spared:
             yield DropIndex(spec, _name_of(spec, physical))
     yield from _expressions(delta, physical, wanted)
     for spec in wanted:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 from djflow.errors import AlterationError, did_you_mean
 from djflow.model.names import TableName
 from djflow.model.table import Attribute, ForeignKey, Literal, Table
+from djflow.sql.alteration.itself import with_references
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +91,15 @@ def columns_of(table: Table) -> dict[str, Attribute]:
 
 
 def inherited(table: Table) -> frozenset[str]:
-    """The columns that came with foreign keys."""
-    return frozenset(own for fk in table.foreign_keys for own in fk.own)
+    """The columns that came with foreign keys, as a definition states them: to other tables."""
+    return frozenset(own for fk in table.foreign_keys if fk.parent != table.name for own in fk.own)
 
 
 def asked_delta(old: Table, new: Table, renames: Mapping[str, str], deltas: Deltas) -> Delta:
     """The way from a table to a new definition of it.
 
     `renames` maps old names to new ones; attributes that came with a foreign key follow their parent's names
-    by themselves. Hidden columns outside the key stay.
+    by themselves. Hidden columns outside the key stay, and so do foreign keys of the table to itself.
 
     Raises `AlterationError` for a rename of what is not there, or to what is.
     """
@@ -111,6 +112,7 @@ def asked_delta(old: Table, new: Table, renames: Mapping[str, str], deltas: Delt
         for own, after, _ in surviving_pairs(old_key, deltas, renames):
             if own not in names and after in columns_of(new) and after not in names.values():
                 names[own] = after
+    new = with_references(old, new, names)
     return placed(Delta(old, new, names, links=tuple(links)), deltas)
 
 

@@ -8,7 +8,16 @@ from djflow.errors import AlterationError
 from djflow.model.catalog import Catalog, topological_order
 from djflow.model.names import TableName
 from djflow.model.table import Attribute, ForeignKey, IndexSpec, Null, Table
-from djflow.sql.alteration.delta import Delta, Deltas, asked_delta, columns_of, placed, surviving_pairs
+from djflow.sql.alteration.delta import (
+    Delta,
+    Deltas,
+    asked_delta,
+    columns_of,
+    inherited,
+    placed,
+    surviving_pairs,
+)
+from djflow.sql.alteration.itself import carried, keys_to_itself
 
 Lookup = Callable[[TableName], Table | None]
 
@@ -103,7 +112,10 @@ class _Draft:
             for column in self.old.columns
             if column.name in self.names
         }
-        links = [(key, self._key(key)) for key in self.old.foreign_keys]
+        found = {key: self._key(key) for key in self.old.foreign_keys if key.parent != self.old.name}
+        self._retype_with_key()
+        found |= dict(carried(self.old, self.names, self.columns))
+        links = [(key, found.get(key)) for key in self.old.foreign_keys]
         settled = [(key, self._settled(new)) for key, new in links if new is not None]
         indexes = tuple(index for spec in self.old.indexes if (index := self._index(spec)) is not None)
         keys = tuple(sorted((new for _, new in settled), key=lambda key: not key.in_key))
@@ -116,6 +128,8 @@ class _Draft:
         """The columns that stay, with their names; one that foreign keys share follows all or none."""
         votes: dict[str, set[str]] = {}
         for key in self.old.foreign_keys:
+            if key.parent == self.old.name:
+                continue
             survivors = {own: after for own, after, _ in surviving_pairs(key, self.deltas, {})}
             for own in key.own:
                 votes.setdefault(own, set())
@@ -143,6 +157,16 @@ class _Draft:
                     after = columns_of(parent.new)[parent.names[referenced]]
                     column = _followed(column, before, after)
         return replace(column, name=self.names.get(column.name, column.name))
+
+    def _retype_with_key(self) -> None:
+        """Let columns by which the table refers to itself follow those that they refer to."""
+        before = columns_of(self.old)
+        for key in keys_to_itself(self.old):
+            for own, referenced in key.columns:
+                mine, theirs = self.names.get(own), self.names.get(referenced)
+                if mine is not None and theirs is not None and own not in inherited(self.old):
+                    after = self.columns[theirs]
+                    self.columns[mine] = _followed(self.columns[mine], before[referenced], after)
 
     def _key(self, key: ForeignKey) -> ForeignKey | None:
         parent = self.deltas.get(key.parent)

@@ -122,11 +122,7 @@ class _Lowering:
     def drop_references(self, delta: Delta) -> Iterator[str]:
         going = {c.key for c in self._of(delta, DropForeignKey)} | {key for key, _ in self._rebuilt(delta)}
         for reference in self._physical(delta).references:
-            if any(
-                key.parent == reference.parent
-                and set(key.columns) == set(zip(reference.own, reference.referenced, strict=True))
-                for key in going
-            ):
+            if any(reference.is_of(key) for key in going):
                 yield alter_table(delta, f"DROP CONSTRAINT {quote(reference.name)}")
 
     def drop_keys_and_indexes(self, delta: Delta) -> Iterator[str]:
@@ -235,9 +231,13 @@ class _Lowering:
         yield from create_these(delta.new, specs, taken)
 
     def add_references(self, delta: Delta) -> Iterator[str]:
-        keys = [change.key for change in self._of(delta, AddForeignKey)]
-        for key in dict.fromkeys((*keys, *(kept for _, kept in self._rebuilt(delta)))):
-            yield alter_table(delta, f"ADD {foreign_key_clause(key)}")
+        clauses = [foreign_key_clause(change.key) for change in self._of(delta, AddForeignKey)]
+        for key, kept in self._rebuilt(delta):
+            manners = [ref.manner for ref in self._physical(delta).references if ref.is_of(key)]
+            known = [manner for manner in manners if manner is not None]
+            clauses.append(foreign_key_clause(kept, *known[:1]))
+        for clause in dict.fromkeys(clauses):
+            yield alter_table(delta, f"ADD {clause}")
 
     def comments(self, delta: Delta) -> Iterator[str]:
         if self._of(delta, ChangeTableComment):

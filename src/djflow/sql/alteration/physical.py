@@ -5,18 +5,19 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from djflow.model.names import MAX_IDENTIFIER, TableName
-from djflow.model.table import IndexSpec
+from djflow.model.table import ForeignKey, IndexSpec
 from djflow.sql.indexes import index_name, is_expression
 
 _HASH: Final = 9  # "_" and eight digits, which tell namesakes apart
 
-CONSTRAINTS: Final = """
+CONSTRAINTS: Final = r"""
 SELECT n.nspname, t.relname, k.contype::text, k.conname,
   ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY c(number, place)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = c.number ORDER BY c.place),
   coalesce(pn.nspname, ''), coalesce(p.relname, ''),
   ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY c(number, place)
-        JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = c.number ORDER BY c.place)
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = c.number ORDER BY c.place),
+  CASE WHEN k.confdelsetcols IS NULL THEN substring(pg_get_constraintdef(k.oid) FROM '\)([^()]*)$') END
 FROM pg_catalog.pg_constraint k
 JOIN pg_catalog.pg_class t ON t.oid = k.conrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
@@ -48,12 +49,18 @@ ORDER BY i.indexrelid
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A foreign key by its constraint's name."""
+    """A foreign key by its constraint's name; `manner` is what its clause says after the columns, if known."""
 
     name: str
     own: tuple[str, ...]
     parent: TableName
     referenced: tuple[str, ...]
+    manner: str | None = None
+
+    def is_of(self, key: ForeignKey) -> bool:
+        """Whether this is the constraint of a foreign key."""
+        pairs = set(zip(self.own, self.referenced, strict=True))
+        return key.parent == self.parent and set(key.columns) == pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +106,14 @@ def physical_tables(
     primary: dict[TableName, str] = {}
     references: dict[TableName, list[Reference]] = {}
     found: dict[TableName, list[Index]] = {}
-    for schema, table, kind, name, own, parent_schema, parent, referenced in constraints:
+    for schema, table, kind, name, own, parent_schema, parent, referenced, manner in constraints:
         owner = TableName(schema, table)
         if kind == "p":
             primary[owner] = name
         else:
             target = TableName(parent_schema, parent)
-            references.setdefault(owner, []).append(Reference(name, tuple(own), target, tuple(referenced)))
+            reference = Reference(name, tuple(own), target, tuple(referenced), manner)
+            references.setdefault(owner, []).append(reference)
     for schema, table, name, unique, constraint, items in indexes:
         found.setdefault(TableName(schema, table), []).append(Index(name, tuple(items), unique, constraint))
     return {

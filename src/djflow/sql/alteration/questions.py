@@ -1,11 +1,11 @@
 """What to ask the database before altering: how many rows each change would hurt."""
 
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
 
 from djflow.model.names import TableName
 from djflow.model.table import Attribute, ForeignKey, Table
 from djflow.model.types import CodecType, EnumType
+from djflow.sql.alteration import duplicates
 from djflow.sql.alteration.casts import cast, is_lossless, is_number, physical_sql
 from djflow.sql.alteration.changes import (
     AddColumn,
@@ -18,56 +18,18 @@ from djflow.sql.alteration.changes import (
     DropColumn,
 )
 from djflow.sql.alteration.delta import Delta, Deltas
+from djflow.sql.alteration.duplicates import before
+from djflow.sql.alteration.question import Conversion, Question
 from djflow.sql.identifiers import literal, qualified, quote
 from djflow.sql.indexes import is_expression
-
-
-@dataclass(frozen=True, slots=True)
-class Conversion:
-    """Values of a column on their way to another type and back, which the server may end with an error.
-
-    `forth` is an expression of the text `v`, `back` one of `w`, a value of the type `target`.
-    """
-
-    column: str
-    before: str
-    target: str
-    forth: str
-    back: str
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """How many rows of a table meet a condition; if any, `change` loses data or cannot be made.
-
-    `condition` speaks of the table as `t`. `shown` are the columns that identify a row in a message.
-    """
-
-    table: TableName
-    change: Change
-    condition: str
-    reason: str
-    advice: str = ""
-    loses: bool = False
-    shown: tuple[str, ...] = ()
-    conversion: Conversion | None = None
-
-    def count(self) -> str:
-        """The query for the number of rows."""
-        return f"SELECT count(*) FROM {qualified(self.table)} AS t WHERE {self.condition}"
-
-    def example(self) -> str:
-        """The query for one such row, its shown columns as text."""
-        columns = ", ".join(f"CAST(t.{quote(name)} AS text)" for name in self.shown) or "NULL"
-        order = ", ".join(f"t.{quote(name)}" for name in self.shown[:1]) or "1"
-        rows = f"{qualified(self.table)} AS t WHERE {self.condition}"
-        return f"SELECT {columns} FROM {rows} ORDER BY {order} LIMIT 1"
 
 
 def questions(
     delta: Delta, changes: Iterable[Change], deltas: Deltas, existing: Container[TableName]
 ) -> Iterator[Question]:
     """The questions that a table's changes raise, in the terms of the tables as they are."""
+    changes = tuple(changes)
+    yield from duplicates.by_conversion(delta, changes)
     for change in changes:
         match change:
             case DropColumn(column, is_copy=False):
@@ -78,10 +40,10 @@ def questions(
                 yield _absent(delta, change, old)
             case ChangeType(is_copy=False):
                 yield from _retyped(delta, change)
-            case ChangePrimaryKey(new=new) if not set(_before(new, delta)) >= set(delta.old.primary_key):
-                yield from _merged(delta, change, new)
+            case ChangePrimaryKey(new=new) if not set(before(new, delta)) >= set(delta.old.primary_key):
+                yield from duplicates.in_key(delta, change, new, changes)
             case AddIndex(index) if index.unique and not any(map(is_expression, index.items)):
-                yield from _repeated(delta, change, index.items)
+                yield from duplicates.in_index(delta, change, index.items, changes)
             case AddForeignKey(key) if key.parent in existing:
                 yield from _orphans(delta, change, key, deltas)
             case _:
@@ -199,54 +161,11 @@ def _beyond_int8(column: str, old: Attribute) -> str:
     return f"CASE WHEN {whole} THEN CAST({text} AS numeric) NOT BETWEEN -128 AND 127 END"
 
 
-def _merged(delta: Delta, change: Change, key: tuple[str, ...]) -> Iterator[Question]:
-    if set(key) & set(delta.sources):
-        return  # values that are still to come from a parent tell rows apart, or the server will refuse
-    columns = _before(key, delta)
-    if columns:
-        yield _duplicates(
-            delta,
-            change,
-            columns,
-            "share their values of the new primary key, so that it would no longer tell them apart",
-            "Delete or change the duplicates first, or keep the attribute in the key.",
-        )
-    elif key:
-        yield Question(
-            delta.name,
-            change,
-            f"(SELECT count(*) > 1 FROM {qualified(delta.name)})",
-            "would all have the same primary key",
-            "Add the new attribute outside the key first, give each row a value, then move it into the key.",
-        )
-
-
-def _repeated(delta: Delta, change: Change, items: tuple[str, ...]) -> Iterator[Question]:
-    columns = _before(items, delta)
-    if len(columns) == len(items):
-        yield _duplicates(
-            delta, change, columns, "share values that the index wants unique", "Change the duplicates first."
-        )
-
-
-def _duplicates(delta: Delta, change: Change, columns: tuple[str, ...], reason: str, advice: str) -> Question:
-    mine = ", ".join(f"t.{quote(name)}" for name in columns)
-    names = ", ".join(quote(name) for name in columns)
-    return Question(
-        delta.name,
-        change,
-        f"({mine}) IN (SELECT {names} FROM {qualified(delta.name)} GROUP BY {names} HAVING count(*) > 1)",
-        reason,
-        advice,
-        shown=columns,
-    )
-
-
 def _orphans(delta: Delta, change: Change, key: ForeignKey, deltas: Deltas) -> Iterator[Question]:
     """Rows whose reference would lead nowhere, where both sides are columns that exist already."""
     parent = deltas.get(key.parent)
-    own = _before(key.own, delta)
-    theirs = _before(key.referenced, parent) if parent else key.referenced
+    own = before(key.own, delta)
+    theirs = before(key.referenced, parent) if parent else key.referenced
     if len(own) < len(key.own) or len(theirs) < len(key.referenced):
         return
     if _linked(key, delta):
@@ -267,12 +186,6 @@ def _orphans(delta: Delta, change: Change, key: ForeignKey, deltas: Deltas) -> I
 
 def _linked(key: ForeignKey, delta: Delta) -> bool:
     return any(after == key for _, after in delta.links)
-
-
-def _before(names: Iterable[str], delta: Delta) -> tuple[str, ...]:
-    """What columns are called now; those that do not exist yet are left out."""
-    former = {after: before for before, after in delta.names.items()}
-    return tuple(former[name] for name in names if name in former)
 
 
 def _shown(table: Table) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from djflow.sql.alteration.questions import Question
+from djflow.sql.alteration.question import Question
 from djflow.sql.identifiers import literal, quote
 
 _TRIAL = "pg_temp.djflow_trial"

@@ -1,14 +1,13 @@
 """`<blob>`: any Python or NumPy value, in the table or, as `<blob@>`, in a store."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 
-from djflow.model.types import CodecType
 from djflow.storage import blob
 from djflow.storage.codec import Codec, ColumnContext, Values, codec_for
+from djflow.storage.codecs.hash import hashed
 
 
 class BlobCodec(Codec):
@@ -44,7 +43,7 @@ class BlobCodec(Codec):
             return super().encode_column(values, context)  # finds and names the row at fault
         if context.type.store is None:
             return blobs
-        inner = _hashed(context)
+        inner = hashed(context)
         return codec_for(inner.type).encode_column(blobs.to_pylist(), inner)
 
     def decode_column(self, column: pa.Array, context: ColumnContext) -> list[Any]:
@@ -56,12 +55,8 @@ class BlobCodec(Codec):
         return blob.arrow_values(_fetch(column, context))
 
 
-def _hashed(context: ColumnContext) -> ColumnContext:
-    return replace(context, type=CodecType("hash", context.type.store))
-
-
 def _fetch(column: pa.Array, context: ColumnContext) -> pa.Array:
     if context.type.store is None:
         return column
-    inner = _hashed(context)
+    inner = hashed(context)
     return pa.array(codec_for(inner.type).decode_column(column, inner), pa.large_binary())

@@ -1,12 +1,13 @@
 """`<hash@>`: bytes in a store, named by their hash, so that equal contents are kept once a schema."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pyarrow as pa
 
 from djflow.errors import CorruptObjectError
+from djflow.model.types import CodecType
 from djflow.storage.codec import ColumnContext, Values
 from djflow.storage.codecs.store_codec import StoreCodec, parse_reference, store_of
 from djflow.storage.parallel import map_threads
@@ -45,9 +46,9 @@ class HashCodec(StoreCodec):
             for row, value in enumerate(values)
         ]
         distinct = list({content.path: content for content in contents if content is not None}.values())
+        context.share(store.name, [content.path for content in distinct])
         held = map_threads(lambda content: _holds(store, content), distinct)
         absent = [content for content, is_held in zip(distinct, held, strict=True) if not is_held]
-        # Not recorded: a failed insert must not remove what another row may refer to by now.
         map_threads(lambda content: store.put(content.path, content.data), absent)
         schema = context.table.schema
         return pa.array(
@@ -90,6 +91,11 @@ class HashCodec(StoreCodec):
         data = bytes(value)
         name = content_hash(data)
         return _Content(name, hash_path(store.layout, context.table.schema, name), data)
+
+
+def hashed(context: ColumnContext) -> ColumnContext:
+    """The context in which a codec's bytes are encoded as contents in its store."""
+    return replace(context, type=CodecType("hash", context.type.store))
 
 
 def _reference(content: _Content, store: str, schema: str) -> str:

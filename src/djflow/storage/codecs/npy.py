@@ -12,6 +12,7 @@ from djflow.storage.codec import ColumnContext
 from djflow.storage.codecs.npy_ref import NpyRef
 from djflow.storage.codecs.references import reference_column
 from djflow.storage.codecs.store_codec import SchemaCodec
+from djflow.storage.handles.checksums import checksum
 from djflow.storage.store import Store
 
 
@@ -39,8 +40,10 @@ class NpyCodec(SchemaCodec):
         array = np.asarray(value)
         file = BytesIO()
         np.lib.format.write_array(file, array, allow_pickle=False)
-        store.put(path, file.getbuffer())
-        return {"dtype": str(array.dtype), "shape": list(array.shape)}
+        content = file.getbuffer()
+        store.put(path, content)
+        described = {"dtype": str(array.dtype), "shape": list(array.shape)}
+        return {**described, "size": content.nbytes, "checksum": checksum(content)}
 
     def open(self, reference: Mapping[str, Any], store: Store) -> NpyRef:
         """A reference that loads when it is used."""
@@ -48,7 +51,7 @@ class NpyCodec(SchemaCodec):
         return NpyRef(store, reference["path"], parse_dtype(reference["dtype"]), shape)
 
     def arrow_column(self, column: pa.Array, context: ColumnContext) -> pa.Array:
-        """The references as structs of store, path, dtype, shape and size."""
+        """The references as structs of store, path, dtype, shape, size and checksum."""
         del context
         return reference_column(column)
 

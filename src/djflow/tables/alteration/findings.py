@@ -7,7 +7,7 @@ from typing import Final
 from djflow.backend.session import Session
 from djflow.errors import QueryError
 from djflow.sql.alteration.changes import TableChange
-from djflow.sql.alteration.questions import Question
+from djflow.sql.alteration.question import Question
 from djflow.sql.alteration.trials import trial_function, with_trial
 from djflow.tables.alteration.plan import Finding
 
@@ -22,7 +22,7 @@ class _Undo(Exception):  # noqa: N818 - no error: it ends a savepoint
 
 def ask(session: Session, question: Question) -> Iterator[tuple[Finding, bool]]:
     """What the answer to a question gives rise to, each with whether it is a loss that can be permitted."""
-    if question.conversion is None:
+    if question.conversion is None and not question.converts:
         yield from _counted(session, question)
         return
     try:
@@ -31,7 +31,7 @@ def ask(session: Session, question: Question) -> Iterator[tuple[Finding, bool]]:
     except QueryError as error:
         if not (error.sqlstate or "").startswith(_UNFIT):
             raise
-        found = _tried(session, question)
+        found = [] if question.conversion is None else _tried(session, question)
     yield from found
 
 

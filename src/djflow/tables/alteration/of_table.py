@@ -34,7 +34,6 @@ def alter_table(
 
 
 def _parts(master: type["Table"]) -> list[type["Table"]]:
-    from djflow.tables.tiers import Part
+    from djflow.tables.registry import parts_of
 
-    nested = (value for name, value in vars(master).items() if name != "master")
-    return [value for value in nested if isinstance(value, type) and issubclass(value, Part)]
+    return list(parts_of(master))

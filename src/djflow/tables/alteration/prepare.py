@@ -12,6 +12,7 @@ from djflow.sql.alteration.changes import Change, CreateTable, TableChange
 from djflow.sql.alteration.compare import compare
 from djflow.sql.alteration.delta import Delta
 from djflow.sql.alteration.follow import Target, Wanted, follow
+from djflow.sql.alteration.itself import keys_to_itself
 from djflow.sql.alteration.lower import Statements, Surroundings, lower, new_enums
 from djflow.sql.alteration.physical import CONSTRAINTS, INDEXES, Physical, physical_tables
 from djflow.sql.alteration.questions import questions
@@ -147,6 +148,11 @@ def _notes(target: Target, catalog: Catalog, wanted: Mapping[TableName, Wanted])
     for delta in target.deltas.values():
         if delta.is_asked:
             yield from _possible_renames(delta)
+        for key in keys_to_itself(delta.new):
+            yield (
+                f"{delta.name} refers to itself by ({', '.join(key.own)}) -> ({', '.join(key.referenced)}), "
+                "which no definition can say. That foreign key stays."
+            )
     for table in catalog.tables:
         if table.name.master in wanted and table.name not in wanted:
             yield f"{table.name} is a part that its master's class lacks. It stays: drop it if it may go."

@@ -5,10 +5,13 @@ from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING
 
 from djflow.backend.introspect import introspect
+from djflow.errors import DjflowError
+from djflow.model.catalog import Catalog
 from djflow.model.table import Table as TableModel
 from djflow.relation.database import Database
 from djflow.tables.alteration.prepare import Prepared
-from djflow.tables.rights import grants
+from djflow.tables.alteration.wanted import wanted_tables
+from djflow.tables.rights import grants, ownership
 
 if TYPE_CHECKING:
     from djflow.tables.declared import Table
@@ -33,15 +36,25 @@ def settle(database: Database, ready: Prepared, classes: Sequence[type["Table"]]
     created = [table.name for table in ready.target.created]
     names = {*ready.tables, *created}
     session = database.session
+    ownership.extend(session, created)
     catalog = introspect(session.connection, sorted({name.schema for name in names}))
     for cls in classes_of(database):
         model = cls.__djflow_table__
         if model is not None and model.name in names and model.name in catalog:
-            _set_model(cls, catalog[model.name])
+            _set_model(cls, catalog[model.name].ordered_like(_defined(cls, catalog) or model))
     for schema in dict.fromkeys(cls.__djflow_schema__ for cls in classes):
         if schema is not None:
             grants.extend(session, schema.database, [n for n in created if n.schema == schema.database])
             schema.settle_altered({cls().table_model.name for cls in classes})
+
+
+def _defined(cls: type["Table"], catalog: Catalog) -> TableModel | None:
+    """The table as the class's definition says, where it can be read without the names given to `alter`."""
+    try:
+        [wanted] = wanted_tables([cls], {}, None).values()
+        return wanted.bound({table.name: table for table in catalog.tables}.get)
+    except DjflowError:
+        return None
 
 
 def _set_model(cls: type["Table"], model: TableModel) -> None:

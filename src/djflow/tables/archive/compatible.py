@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from djflow.errors import ArchiveError
 from djflow.model.table import Attribute, Table
 from djflow.model.types import EnumType, NativeType, StoredType, sql_type
+from djflow.sql.ownership import OWNER_COLUMN
 
 
 def check_compatible(found: Table, archived: Table, *, archive: str) -> None:
@@ -35,7 +36,8 @@ def differences(found: Table, archived: Table) -> Iterator[str]:
         else:
             yield from _column_differences(other, column)
     for column in columns.values():
-        if column.is_required and not column.nullable:
+        # The owner of a row is its inserter, unless it says otherwise.
+        if column.is_required and not column.nullable and column.name != OWNER_COLUMN:
             yield f"the column {column.name} requires a value, which the archive does not have"
 
 

@@ -15,9 +15,11 @@ from djflow.planner.nodes import Node, Scan, SemiJoin
 from djflow.relation.database import Database
 from djflow.sql import archive as sql
 from djflow.sql import rows as rows_sql
+from djflow.sql import staging
 from djflow.tables.archive.content import ContentHash
 from djflow.tables.archive.stored import StoredTable, stored
 from djflow.tables.conflicts import check_match
+from djflow.tables.staging import stage, unstage
 
 
 class Policy(Enum):
@@ -59,8 +61,10 @@ class Loading:
             return self._without_key(policy)
         session = self.database.session
         # Foreign keys are looked at when a statement ends: one statement adds rows that refer to each other.
-        session.execute(rows_sql.create_staging(self.table.name))
-        session.copy(rows_sql.copy_into_staging(self._names, self._format), self._payload())
+        stage(session, self.table)
+        number = session.copy(
+            staging.copy_into_staging(self.table, self._names, self._format), self._payload()
+        )
         if policy is Policy.MATCH:
             check_match(self.table, self.table.heading.names, self.database)
         there, skipped = ContentHash(), 0
@@ -70,7 +74,7 @@ class Loading:
         self._insert_staged()
         added = self._hash(SemiJoin(Scan(self._stored), self._staged, self.table.primary_key))
         self._check(there + added)
-        session.execute(rows_sql.drop_staging())
+        unstage(session, self.table, number)
         self._advance_counters()
         return int(skipped)
 
@@ -85,11 +89,13 @@ class Loading:
         session = self.database.session
         session.execute(rows_sql.lock_table(self.table.name))  # as one row is like another, all are counted
         before = self._hash(Scan(self._stored))
-        session.execute(rows_sql.create_staging(self.table.name))
-        session.copy(rows_sql.copy_into_staging(self._names, self._format), self._payload())
+        stage(session, self.table)
+        number = session.copy(
+            staging.copy_into_staging(self.table, self._names, self._format), self._payload()
+        )
         self._insert_staged()
         self._check(self._hash(Scan(self._stored)), before)
-        session.execute(rows_sql.drop_staging())
+        unstage(session, self.table, number)
         self._advance_counters()
         return 0
 
@@ -105,7 +111,7 @@ class Loading:
 
     @property
     def _staged(self) -> Node:
-        return Scan(stored(self.table, sql.STAGING))
+        return Scan(stored(self.table, staging.staging_name(self.table)))
 
     @property
     def _names(self) -> tuple[str, ...]:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from djflow.engine.counting import count_all
-from djflow.errors import IntegrityError
+from djflow.errors import IntegrityError, SerializationError
 from djflow.model.names import TableName, Tier
 from djflow.tables.deletion.cascade import Cascade, delete_rows, plan_cascade
 from djflow.tables.deletion.hold import held_cascade, sees_one_moment
@@ -15,9 +15,6 @@ from djflow.tables.prompt import asks, confirmed
 
 if TYPE_CHECKING:
     from djflow.tables.declared import Table
-
-# Others may insert what depends on the rows between looking and deleting: then it is all looked at again.
-_ATTEMPTS: Final = 5
 
 
 class _Grown(Exception):  # noqa: N818 - a message from within a transaction, not an error
@@ -71,18 +68,6 @@ class _Deletion:
 
     def run(self, at_most: Mapping[TableName, int] | None = None) -> int:
         """Delete; how many rows of the table. Raises `_Grown` if there are more rows than `at_most`."""
-        session = self.table.connection.session
-        if session.in_transaction:
-            with session.transaction():
-                return self._attempt(at_most)
-        for _ in range(_ATTEMPTS - 1):
-            try:
-                return self._at_one_moment(at_most)
-            except IntegrityError:
-                pass
-        return self._at_one_moment(at_most)
-
-    def _at_one_moment(self, at_most: Mapping[TableName, int] | None) -> int:
         database = self.table.connection
         return database.run_in_transaction(lambda: self._attempt(at_most), isolation="repeatable read")
 
@@ -90,10 +75,23 @@ class _Deletion:
         cascade = self._cascade()
         if self.archive is not None:
             self._keep(cascade, self.archive)
-        deleted = cascade.delete(self.table.connection.session)
+        deleted = self._delete(cascade)
         if at_most is not None and any(number > at_most.get(name, 0) for name, number in deleted.items()):
             raise _Grown
         return deleted[cascade.seed]
+
+    def _delete(self, cascade: Cascade) -> dict[TableName, int]:
+        session = self.table.connection.session
+        try:
+            return cascade.delete(session)
+        except IntegrityError as error:
+            if not sees_one_moment(session):
+                raise
+            # The cascade has all that depends on the rows as of its moment.
+            raise SerializationError(
+                f"Others inserted what depends on rows of {cascade.seed} while these were being deleted. "
+                "Nothing was deleted; run the transaction again."
+            ) from error
 
     def _cascade(self) -> Cascade:
         database, name = self.table.connection, self.table.table_model.name

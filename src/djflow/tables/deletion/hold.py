@@ -40,21 +40,31 @@ def held_cascade(
 
     Raises `PartIntegrityError` as `plan_cascade` does, `DeadlockError`, and `SerializationError`.
     """
-    table = catalog[seed]
-    chosen = KeptKeys(session)(table, rows)
-    _hold(session, catalog, {seed: chosen})
-    if table.heading.primary_key:
-        # Some may have been changed before they were held.
-        chosen = KeptKeys(session)(table, SemiJoin(rows, chosen, table.heading.primary_key))
+    chosen = _held(session, catalog, seed, rows)
     # Parents first: what refers to rows that are held stays what it is, and is held in turn.
     _hold(session, catalog, plan_cascade(session, catalog, seed, chosen, policy).rows)
     return plan_cascade(session, catalog, seed, chosen, policy)
 
 
+def _held(session: Session, catalog: Catalog, seed: TableName, rows: Node) -> Node:
+    table, settle = catalog[seed], KeptKeys(session)
+    if not _has_visible_key(table):
+        _hold(session, catalog, {seed: rows})  # the whole table
+        return rows
+    first = settle(table, rows)
+    _hold(session, catalog, {seed: first})
+    # Some may have been changed before they were held.
+    return settle(table, SemiJoin(rows, first, table.heading.primary_key))
+
+
+def _has_visible_key(table: Table) -> bool:
+    return table.is_keyed and not table.is_singleton
+
+
 def _hold(session: Session, catalog: Catalog, rows: Mapping[TableName, Node]) -> None:
     rights = session.execute(_MAY, [[qualified(name) for name in rows]])
     for (name, plan), (may_update, may_delete) in zip(rows.items(), rights, strict=True):
-        if may_update and catalog[name].heading.primary_key:
+        if may_update and _has_visible_key(catalog[name]):
             _hold_rows(session, catalog[name], plan)
         elif may_delete:
             # The server lets only those who may update rows lock single ones.

@@ -73,7 +73,10 @@ class Administration:
         Raises `AccessError` unless you own the tables, `UnknownRoleError`.
         """
         self._ensure()
-        ownership.protect_rows(self.connection.session, self._with_parts(tables), owner)
+        session = self.connection.session
+        with session.transaction():
+            ownership.in_turn(session, self.database)
+            ownership.protect_rows(session, self._with_parts(tables), owner)
         self._reload()
 
     def unprotect_rows(self, *tables: Any) -> None:

@@ -1,11 +1,14 @@
 """Rows that belong to the role which inserted them, so that nobody changes a colleague's by accident."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from djflow.backend.session import Session
 from djflow.errors import InvalidArgumentError, UnknownRoleError
 from djflow.model.names import TableName
 from djflow.sql import ownership as sql
+
+_IN_TURN: Final = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 
 
 def protect_rows(session: Session, tables: Iterable[TableName], owner: str | None = None) -> None:
@@ -25,6 +28,27 @@ def protect_rows(session: Session, tables: Iterable[TableName], owner: str | Non
         for name in names:
             for statement in sql.protect(name, heir):
                 session.execute(statement)
+
+
+def extend(session: Session, created: Iterable[TableName]) -> None:
+    """Protect those parts among tables just created whose masters are protected."""
+    parts = sorted(name for name in created if name.master is not None)
+    if not parts:
+        return
+    masters = [name.master for name in parts if name.master is not None]
+    places = [[name.schema for name in masters], [name.table for name in masters]]
+    protected = {TableName(*found) for found in session.execute(sql.PROTECTED, places)}
+    [(me,)] = session.execute("SELECT current_user::text")
+    for part in parts:
+        if part.master in protected:
+            # The master's schema has the check already, perhaps of another owner.
+            for statement in sql.protect(part, me):
+                session.execute(statement)
+
+
+def in_turn(session: Session, schema: str) -> None:
+    """Let nobody declare tables in a schema, parts of protected ones above all, until the transaction ends."""
+    session.execute(_IN_TURN, [f"djflow declare {schema}"])
 
 
 def unprotect_rows(session: Session, tables: Iterable[TableName]) -> None:

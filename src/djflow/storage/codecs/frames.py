@@ -1,0 +1,86 @@
+"""What `<arrow@>` and `<parquet@>` have in common: a frame in a file of the row's own."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import IO, Any, ClassVar
+
+import pyarrow as pa
+
+from djflow.storage.codec import ColumnContext
+from djflow.storage.codecs.references import reference_column
+from djflow.storage.codecs.store_codec import SchemaCodec
+from djflow.storage.handles import FrameRef
+from djflow.storage.handles.checksums import SummedFile
+from djflow.storage.store import Store
+
+_STREAM = "__arrow_c_stream__"
+
+
+class FrameCodec(SchemaCodec, register=False):
+    """A frame of Polars, pandas or Arrow, written batch by batch; fetched as lazy `FrameRef`."""
+
+    format: ClassVar[str]
+
+    @abstractmethod
+    def write_batches(self, batches: pa.RecordBatchReader, file: IO[bytes]) -> int:
+        """Write all batches to a file; returns how many rows there were."""
+
+    def validate(self, value: Any) -> None:
+        """Only frames and what gives Arrow batches; no query is run."""
+        if not hasattr(value, _STREAM) and not _is_lazy(value) and not isinstance(value, pa.RecordBatch):
+            raise TypeError(f"<{self.name}@> stores a frame, not {type(value).__name__}")
+
+    def write(self, value: Any, store: Store, path: str) -> Mapping[str, Any]:
+        """Write one frame."""
+        batches = _batches(value)
+        schema = batches.schema
+        with store.create(path) as file:
+            target = SummedFile(file)
+            rows = self.write_batches(batches, target)  # type: ignore[arg-type] # what Arrow calls of a file
+        return {
+            "shape": [rows, len(schema)],
+            "columns": [[field.name, str(field.type)] for field in schema],
+            "size": target.size,
+            "checksum": target.checksum,
+        }
+
+    def open(self, reference: Mapping[str, Any], store: Store) -> FrameRef:
+        """A reference that reads when it is asked to."""
+        rows, columns = reference["shape"]
+        return FrameRef(
+            store,
+            reference["path"],
+            self.format,
+            {str(name): str(kind) for name, kind in reference["columns"]},
+            (rows, columns),
+            reference.get("size"),
+            reference.get("checksum"),
+        )
+
+    def arrow_column(self, column: pa.Array, context: ColumnContext) -> pa.Array:
+        """The references as structs of store, path, shape, size and checksum."""
+        del context
+        return reference_column(column)
+
+
+def _batches(value: Any) -> pa.RecordBatchReader:
+    if _is_lazy(value):
+        return _batches(value.collect(engine="streaming"))
+    if isinstance(value, pa.RecordBatch):
+        return pa.Table.from_batches([value]).to_reader()
+    match _library(value):
+        case "polars":
+            return value.to_arrow().to_reader()
+        case "pandas":
+            return pa.Table.from_pandas(value).to_reader()  # which keeps the index
+        case _:
+            return pa.RecordBatchReader.from_stream(value)
+
+
+def _is_lazy(value: Any) -> bool:
+    return _library(value) == "polars" and type(value).__name__ == "LazyFrame"
+
+
+def _library(value: Any) -> str:
+    # Looking at the name, so that no library is imported for a value of another one.
+    return type(value).__module__.partition(".")[0]

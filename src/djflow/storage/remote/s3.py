@@ -1,0 +1,126 @@
+"""S3 and what speaks its protocol."""
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from djflow.storage.adapters import BucketAdapter, installed
+
+if TYPE_CHECKING:
+    import fsspec
+    from obstore.store import S3Store
+
+_AWS: Final = re.compile(r"s3[.-](?:(?P<region>[a-z0-9-]+)\.)?amazonaws\.com")
+_CONNECT_SECONDS: Final = 5
+_READ_SECONDS: Final = 60
+_REQUEST_ATTEMPTS: Final = 3  # of each request; a store repeats whole operations besides
+_PARTS_AT_ONCE: Final = 4  # of 50 MB each, so that a transfer's memory is bounded
+
+
+class S3Adapter(BucketAdapter):
+    """Amazon S3, MinIO, SeaweedFS and others, through `s3fs`.
+
+    Settings: `bucket`, `endpoint` (host, with a port where it is not the usual one; default Amazon's),
+    `secure` (default true: HTTPS), `access_key` and `secret_key` (default: the ones that AWS's own tools would
+    find), `session_token`, `region`, and `anonymous` (default false) for public buckets.
+    """
+
+    protocol = "s3"
+    required_keys = ("bucket",)
+    allowed_keys = (
+        "endpoint",
+        "secure",
+        "access_key",
+        "secret_key",
+        "session_token",
+        "region",
+        "anonymous",
+    )
+
+    def create_filesystem(self, spec: dict[str, Any]) -> "fsspec.AbstractFileSystem":
+        """An `s3fs.S3FileSystem` that keeps no listings, as other processes write too."""
+        s3fs = installed("s3fs", self.protocol)
+        endpoint = endpoint_url(spec)
+        filesystem = s3fs.S3FileSystem(
+            anon=_is_true(spec.get("anonymous", False)),
+            key=spec.get("access_key") or None,
+            secret=spec.get("secret_key") or None,
+            token=spec.get("session_token") or None,
+            endpoint_url=endpoint,
+            client_kwargs={"region_name": region(spec)} if region(spec) else {},
+            config_kwargs={
+                "connect_timeout": _CONNECT_SECONDS,
+                "read_timeout": _READ_SECONDS,
+                "retries": {"mode": "standard", "total_max_attempts": _REQUEST_ATTEMPTS},
+                "s3": {"addressing_style": "path" if endpoint else "auto"},
+                "max_pool_connections": 32,
+            },
+            max_concurrency=_PARTS_AT_ONCE,
+            use_listings_cache=False,
+            skip_instance_cache=True,
+        )
+        filesystem.retries = 1  # botocore repeats requests, with jitter
+        return filesystem
+
+    def object_store(self, spec: dict[str, Any], path: str) -> "S3Store":
+        """A store of `obstore` whose root is a full path. Raises `ImportError` where that is not installed."""
+        from obstore.store import S3Store
+
+        bucket, _, prefix = path.partition("/")
+        endpoint = endpoint_url(spec)
+        options: dict[str, Any] = {
+            "access_key_id": spec.get("access_key"),
+            "secret_access_key": spec.get("secret_key"),
+            "session_token": spec.get("session_token"),
+            "endpoint": endpoint,
+            "region": region(spec) or ("us-east-1" if endpoint else None),
+            "skip_signature": True if _is_true(spec.get("anonymous", False)) else None,
+        }
+        given = {name: value for name, value in options.items() if value}
+        return S3Store(
+            bucket,
+            prefix=prefix or None,
+            retry_config={
+                "max_retries": _REQUEST_ATTEMPTS - 1,
+                "retry_timeout": timedelta(seconds=_READ_SECONDS),
+            },
+            client_options={
+                "allow_http": bool(endpoint and endpoint.startswith("http:")),
+                "connect_timeout": f"{_CONNECT_SECONDS}s",
+                "timeout": f"{_READ_SECONDS}s",
+            },
+            **given,
+        )
+
+
+def endpoint_url(spec: dict[str, Any]) -> str | None:
+    """The URL of the server, None for Amazon's.
+
+    >>> endpoint_url({"endpoint": "minio.lab.org:9000", "secure": False}), endpoint_url({"endpoint": ""})
+    ('http://minio.lab.org:9000', None)
+    >>> endpoint_url({"endpoint": "s3.amazonaws.com"}), endpoint_url({"endpoint": "https://store.org/"})
+    (None, 'https://store.org')
+    """
+    endpoint = str(spec.get("endpoint") or "").rstrip("/")
+    host = endpoint.partition("://")[2] or endpoint
+    if not endpoint or _AWS.fullmatch(host):
+        return None
+    if "://" in endpoint:
+        return endpoint
+    return f"{'https' if _is_true(spec.get('secure', True)) else 'http'}://{endpoint}"
+
+
+def region(spec: dict[str, Any]) -> str | None:
+    """The region that is set, or that Amazon's endpoint names.
+
+    >>> region({"endpoint": "s3.eu-west-1.amazonaws.com"}), region({"region": "eu-north-1"}), region({})
+    ('eu-west-1', 'eu-north-1', None)
+    """
+    if spec.get("region"):
+        return str(spec["region"])
+    match = _AWS.search(str(spec.get("endpoint") or ""))
+    return match["region"] if match else None
+
+
+def _is_true(value: object) -> bool:
+    return str(value).strip().lower() not in {"false", "0", "no", "off", "none", ""}

@@ -1,0 +1,121 @@
+"""The record of objects: written before they are, so that whatever is left behind is known.
+
+An object is written inside the transaction of its row, under a record that is committed before, over another
+connection. The record names the transaction. A collector leaves an object alone while the server says that
+one of its transactions runs, and looks for rows in a snapshot taken after they ended: between these there is
+no moment in which a row could come unseen. A process that is killed takes its transaction along.
+
+Contents that rows share are recorded anew by each writer before it looks whether the store has them. A
+collector condemns a content under the lock of its record before it removes it: a writer either comes before,
+and the collector sees the writer, or after, and writes the content under another path. No lock is held while
+an object is removed, and none could be: the removal goes on where the connection of the collector breaks.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from djflow.backend.session import Session
+from djflow.errors import DjflowError, QueryError, StorageError
+from djflow.model.names import TableName
+from djflow.sql import objects as sql
+from djflow.sql.objects import OBJECTS_TABLE, Kind
+from djflow.storage.parallel import map_threads
+from djflow.tables.objects.aside import aside
+from djflow.tables.rights import grants
+
+if TYPE_CHECKING:
+    from djflow.relation.database import Database
+    from djflow.storage.store import Store
+
+
+def record_owned(database: "Database", schema: str, store: str, paths: Sequence[str]) -> None:
+    """Record objects that one row each will own, before they are written; a rollback removes them.
+
+    Raises `QueryError` outside of the transaction that will insert the rows, `AccessError` where the role
+    may not write to the schema's record.
+    """
+    if not paths:
+        return
+    if refused := _record(database.session, schema, store, paths, Kind.OWNED):
+        raise StorageError(f"{refused[0]!r} was removed by a collector while it was being written.").suggest(
+            "Write it again, and collect with a grace period that is longer than a write takes."
+        )
+    database.session.after_rollback(lambda: _take_back(database, schema, store, paths))
+
+
+def record_shared(database: "Database", schema: str, store: str, paths: Sequence[str]) -> list[str]:
+    """Record contents that rows share, before looking which of them the store has; the paths to use.
+
+    They stay after a rollback, since other rows may refer to them by then: a collector finds out.
+    Raises as `record_owned` does.
+    """
+    chosen = {path: path for path in paths}
+    attempted, generation = list(chosen), 1
+    while attempted:
+        refused = set(
+            _record(database.session, schema, store, [chosen[path] for path in attempted], Kind.SHARED)
+        )
+        attempted, generation = [path for path in attempted if chosen[path] in refused], generation + 1
+        chosen.update({path: f"{path}-{generation}" for path in attempted})
+    return [chosen[path] for path in paths]
+
+
+def has_record(session: Session, schema: str) -> bool:
+    """Whether the schema has a record of objects."""
+    [(_, is_there)] = session.execute(sql.PLACE, [schema, OBJECTS_TABLE])
+    return bool(is_there)
+
+
+def create_record(session: Session, schema: str) -> None:
+    """Make the schema's record of objects, unless it is there.
+
+    Raises `AccessError` where the role may not create tables in the schema.
+    """
+    if has_record(session, schema):
+        return
+    with session.transaction():
+        session.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [f"djflow objects {schema}"])
+        if not has_record(session, schema):
+            for statement in sql.create_objects_table(schema):
+                session.execute(statement)
+            grants.extend(session, schema, [TableName(schema, OBJECTS_TABLE)])
+
+
+def _record(session: Session, schema: str, store: str, paths: Sequence[str], kind: Kind) -> list[str]:
+    """Record objects; those that cannot be, since they are being removed."""
+    if not session.in_transaction:
+        raise QueryError("Objects are recorded inside the transaction that inserts their rows.")
+    writer, other = _writer(session, schema)
+    create_record(other, schema)
+    refused = other.execute(sql.record_objects(schema), [store, list(paths), str(kind), writer])
+    return [path for (path,) in refused]
+
+
+def _writer(session: Session, schema: str) -> tuple[str, Session]:
+    """The number of the transaction, and the session over which to record what it writes."""
+    [(writer, own)] = session.execute(sql.WRITER, [schema])
+    other = aside(session)
+    [(seen, _)] = other.execute(sql.PLACE, [schema, OBJECTS_TABLE])
+    # A schema that this transaction itself has made is nobody else's yet, and its record goes with it.
+    return writer, other if own == seen else session
+
+
+def _take_back(database: "Database", schema: str, store: str, paths: Sequence[str]) -> None:
+    # What cannot be removed now stays recorded, and is collected later.
+    with suppress(DjflowError):
+        place = database.open_store(store)
+        removed = map_threads(lambda path: path if is_removed(place, path) else None, paths)
+        other = aside(database.session)
+        if has_record(other, schema):
+            gone = [path for path in removed if path is not None]
+            other.execute(sql.forget_objects(schema), [store, gone])
+
+
+def is_removed(store: "Store", path: str) -> bool:
+    """Remove an object; whether that succeeded."""
+    try:
+        store.remove(path)
+    except (StorageError, OSError):
+        return False
+    return True
