@@ -103,13 +103,39 @@ def test_a_full_disk_has_its_own_error(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_store_whose_folder_is_gone_is_inaccessible_not_empty(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "unmounted", "main")
     with pytest.raises(BucketInaccessible, match="does not exist"):
-        LocalStore(tmp_path / "unmounted", "main").get("a")
+        store.get("a")
+    with pytest.raises(BucketInaccessible, match="does not exist"):
+        list(store.list(""))
 
 
 def test_an_absent_object_is_named_with_its_store(tmp_path: Path) -> None:
     with pytest.raises(MissingExternalFile, match="'x/y' is not in store 'main'"):
         LocalStore(tmp_path, "main").get("x/y")
+
+
+def test_what_an_interrupted_writer_left_is_listed(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    with store.create("folder/a"):
+        assert [file.path.endswith(".tmp") for file in store.list("folder")] == [True]
+    assert [file.path for file in store.list("")] == ["folder/a"]
+
+
+@needs_posix
+def test_links_are_not_listed(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    store.put("a", b"")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "secret").write_bytes(b"s")
+    (tmp_path / "store" / "folder").symlink_to(tmp_path / "outside")
+    (tmp_path / "store" / "file").symlink_to(tmp_path / "outside" / "secret")
+    assert [file.path for file in store.list("")] == ["a"]
+    for path in ("folder", "file"):
+        with pytest.raises(StorageError, match="symbolic link"):
+            store.list(path)
+        with pytest.raises(StorageError, match="symbolic link"):
+            store.filesystem(path)
 
 
 def test_a_name_too_long_for_the_file_system_is_a_typed_error(tmp_path: Path) -> None:
@@ -139,12 +165,16 @@ def test_opening_a_store_touches_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "later").exists()
 
 
-@pytest.mark.parametrize("protocol", ["s3", "flie", ""])
-def test_an_unsupported_protocol_is_a_configuration_error(protocol: str) -> None:
+@pytest.mark.parametrize(
+    ("protocol", "reason"),
+    [("s3", "s3 store is missing: bucket"), ("flie", "Did you mean 'file'"), ("", "Unknown protocol: ''")],
+)
+def test_an_unsupported_store_is_a_configuration_error(protocol: str, reason: str) -> None:
     settings = StoreSettings("cloud", protocol, "lab", options=FrozenMapping({"secret_key": "hunter2"}))
-    with pytest.raises(ConfigError, match="supported: 'file'") as caught:
+    with pytest.raises(ConfigError, match=reason) as caught:
         open_store(settings)
     assert "hunter2" not in str(caught.value)
+    assert caught.value.key == "stores.cloud"
 
 
 def test_a_folder_store_needs_a_location() -> None:

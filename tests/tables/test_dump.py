@@ -300,7 +300,7 @@ def test_what_exists_is_an_error_unless_told_otherwise(everything: Schema, tmp_p
     database, name = everything.connection, everything.database
     before = contents_of(database, name)
     everything.dump(tmp_path / "kept")
-    with pytest.raises(DuplicateError):
+    with pytest.raises(DuplicateError, match="on_conflict='skip'"):
         everything.restore(tmp_path / "kept")
     assert contents_of(database, name) == before
     for policy in ("skip", "match"):

@@ -1,7 +1,7 @@
 """How PostgreSQL's catalogue is read: typed errors, one view for all queries, tables that go meanwhile."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from djflow.backend.sqlstate import translate
@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     import psycopg
 
 T = TypeVar("T")
-_ATTEMPTS: Final = 3
+# Each attempt may wait for a table that is being dropped, and somebody may drop many.
+_ATTEMPTS: Final = 100
 
 
 def query(connection: "psycopg.Connection[Any]", sql: str, **parameters: object) -> list[tuple[Any, ...]]:
@@ -48,18 +49,6 @@ def one_view(connection: "psycopg.Connection[Any]") -> Iterator[None]:
             yield
     except psycopg.Error as error:
         raise translate(error) from error
-
-
-def in_one_view(connection: "psycopg.Connection[Any]", action: Callable[[], T]) -> T:
-    """What queries of one view give, of a newer one where a table in it has been dropped since.
-
-    Must begin outside of any transaction.
-    """
-    for _ in range(_ATTEMPTS - 1):
-        with suppress(MissingTableError), one_view(connection):
-            return action()
-    with one_view(connection):
-        return action()
 
 
 def despite_drops(connection: "psycopg.Connection[Any]", action: Callable[[], T]) -> T:

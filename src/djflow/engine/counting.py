@@ -22,7 +22,7 @@ _TOGETHER: Final = 25
 
 
 def count_all(session: Session, plans: Mapping[K, Node]) -> dict[K, int]:
-    """How many rows each plan has, all seen at one moment; outside of a transaction, in one of their own."""
+    """How many rows each plan has: outside of a transaction, and in one of one view, all at one moment."""
     with session.transaction(isolation="repeatable read"):
         found = {
             name: execute.count(session, resolved(session, plan))

@@ -233,7 +233,7 @@ SEE_ALL_ROWS: Final = "SET LOCAL row_security = off"
 def _used(columns: Iterable[ReferenceColumn], stores: str) -> str:
     """The paths, each once, to which rows refer in the stores."""
     selects = [_paths(column, stores) for column in columns]
-    return "\nUNION\n".join(["SELECT NULL::text AS path WHERE false", *selects])
+    return "\nUNION\n".join([f"SELECT NULL::text AS path WHERE {stores}::text[] IS NULL", *selects])
 
 
 def _paths(column: ReferenceColumn, stores: str) -> str:
@@ -254,9 +254,7 @@ def _is_due(grace: str) -> str:
 
 def _is_one_of(path: str, listed: str) -> str:
     # By what the index has, and by the path itself.
-    return (
-        f"md5({path}) IN (SELECT md5(u) FROM unnest({listed}::text[]) u) AND {path} = ANY ({listed}::text[])"
-    )
+    return f"(md5({path}), {path}) IN (SELECT md5(u), u FROM unnest({listed}::text[]) u)"
 
 
 def _table(schema: str) -> str:

@@ -239,6 +239,17 @@ def test_a_reader_cannot_drop_or_change_tables(
     assert len(lab.list_tables()) == 4
 
 
+def test_a_writer_who_drops_a_table_is_told_who_may(
+    lab: Schema, new_role: NewRole, connect_as: Connect, tables_of: TablesOf
+) -> None:
+    role = new_role("writer")
+    lab.grant(role, "writer")
+    weight = tables_of(connect_as(role), lab.database)["Weight"]
+    error = refused(lambda: weight.drop(prompt=False))
+    assert error.missing == (("ownership", f"table {lab.database}.__weight"),)
+    assert len(lab.list_tables()) == 4
+
+
 # rights on a part of it
 
 

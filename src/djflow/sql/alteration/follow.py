@@ -200,8 +200,14 @@ class _Draft:
             )
             self.anchors[origin.name] = self._anchor(key, origin)
         elif not self._is_shared(present, origin, key):
+            others = self.anchors.keys() | {own for other in self.old.foreign_keys for own in other.own}
             raise self._ambiguous(
-                f"it would inherit {origin.name!r} from {key.parent} and has another attribute of that name"
+                f"it would inherit {origin.name!r} from {key.parent} "
+                + (
+                    "by more than one reference, perhaps of different rows"
+                    if origin.name in others
+                    else "and has another attribute of that name"
+                )
             )
 
     def _is_shared(self, present: Attribute, origin: Attribute, key: ForeignKey) -> bool:

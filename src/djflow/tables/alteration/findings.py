@@ -1,12 +1,13 @@
 """The questions of an alteration, asked of the database."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Final
 
 from djflow.backend.session import Session
 from djflow.errors import QueryError
 from djflow.sql.alteration.changes import TableChange
+from djflow.sql.alteration.dependents import DEPENDENTS, disturbing
 from djflow.sql.alteration.question import Question
 from djflow.sql.alteration.trials import trial_function, with_trial
 from djflow.tables.alteration.plan import Finding
@@ -33,6 +34,21 @@ def ask(session: Session, question: Question) -> Iterator[tuple[Finding, bool]]:
             raise
         found = [] if question.conversion is None else _tried(session, question)
     yield from found
+
+
+def used_elsewhere(session: Session, changes: Iterable[TableChange]) -> Iterator[Finding]:
+    """The changes of columns that the server refuses since views, triggers or the like use them."""
+    changes = tuple(changes)
+    for table in dict.fromkeys(change.table for change in changes):
+        columns = dict(disturbing(each.change for each in changes if each.table == table))
+        places = [[table.schema] * len(columns), [table.table] * len(columns), list(columns)]
+        for _, _, column, user in session.execute(DEPENDENTS, places) if columns else ():
+            yield Finding(
+                TableChange(table, columns[column]),
+                0,
+                f"{user} uses {column!r}",
+                "Drop it first, and make it again afterwards.",
+            )
 
 
 def _counted(session: Session, question: Question) -> Iterator[tuple[Finding, bool]]:

@@ -9,7 +9,7 @@ from djflow.sql.alteration.changes import TableChange
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Rows that a change would hurt.
+    """Rows that a change would hurt, or, where they are none, what else it would.
 
     `example` shows one of them, or is empty; `advice` says what to do, or is empty.
     """
@@ -23,6 +23,8 @@ class Finding:
     def __str__(self) -> str:
         example = f" (for example {self.example})" if self.example else ""
         advice = f" {self.advice}" if self.advice else ""
+        if not self.rows:
+            return f"{self.change}: {self.reason}.{advice}"
         verb = _singular(self.reason) if self.rows == 1 else self.reason
         return f"{self.change}: {self.rows:,} row{'s' if self.rows != 1 else ''} {verb}{example}.{advice}"
 

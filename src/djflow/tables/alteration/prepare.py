@@ -19,7 +19,7 @@ from djflow.sql.alteration.questions import questions
 from djflow.sql.enums import EnumPlan, enum_types, plan_enums
 from djflow.sql.identifiers import qualified
 from djflow.tables.alteration.fills import fills_of
-from djflow.tables.alteration.findings import ask
+from djflow.tables.alteration.findings import ask, used_elsewhere
 from djflow.tables.alteration.plan import AlterationPlan, Finding, TouchedTable
 
 _ROWS: Final = """
@@ -68,9 +68,10 @@ def prepare(session: Session, catalog: Catalog, asked: Asked) -> Prepared:
     )
     statements = _statements(session, target, changes, physical)
     findings = list(_findings(session, target, changes, catalog))
+    altered = tuple(TableChange(name, change) for name in target.deltas for change in changes[name])
     plan = AlterationPlan(
         changes=(
-            *(TableChange(name, change) for name in target.deltas for change in changes[name]),
+            *altered,
             *(TableChange(table.name, CreateTable(table)) for table in target.created),
         ),
         tables=(
@@ -78,7 +79,10 @@ def prepare(session: Session, catalog: Catalog, asked: Asked) -> Prepared:
             *(TouchedTable(table.name, 0) for table in target.created),
         ),
         losses=tuple(finding for finding, loses in findings if loses),
-        problems=tuple(finding for finding, loses in findings if not loses),
+        problems=(
+            *(finding for finding, loses in findings if not loses),
+            *used_elsewhere(session, altered),
+        ),
         notes=tuple(_notes(target, catalog, asked.wanted)),
         statements=(*statements.shapes, *statements.references),
     )

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from djflow.backend.wire import copy_format, encode_copy
 from djflow.engine.run import streamed
-from djflow.errors import ArchiveError
+from djflow.errors import ArchiveError, DuplicateError
 from djflow.model.table import Table
 from djflow.model.types import NativeType
 from djflow.planner.nodes import Node, Scan, SemiJoin
@@ -103,7 +103,19 @@ class Loading:
         session = self.database.session
         generated = {name for (name,) in session.execute(sql.select_generated(self.table))}
         names = [name for name in self._names if name not in generated]
-        session.execute(sql.insert_staged(self.table, names))
+        try:
+            session.execute(sql.insert_staged(self.table, names))
+        except DuplicateError as error:
+            # An insert's advice is none here. What conflicts are resolved by is the primary key.
+            if not error.constraint.endswith("_pkey"):
+                raise
+            raise DuplicateError(
+                f"{self.table.name} has a row already with {error.key or 'a key of the archive'}. Restore with "
+                "on_conflict='skip' to keep what is there, or 'match' to make sure that it is the same.",
+                table=str(self.table.name),
+                constraint=error.constraint,
+                key=error.key,
+            ) from error
 
     @property
     def _stored(self) -> StoredTable:

@@ -64,14 +64,15 @@ def _drop(session: Session, names: Sequence[TableName]) -> None:
     by_schema: dict[str, list[str]] = {}
     for name in names:
         by_schema.setdefault(name.schema, []).append(name.table)
-    queues: list[TableName] = []
-    for schema, tables in by_schema.items():
-        there = relation_names(session.connection, schema)
-        jobs = [queue for queue in map(_queue, tables) if queue in there]
-        queues += [TableName(schema, queue) for queue in jobs]
-        if LINEAGE_TABLE in there:
-            session.execute(delete_lineage(schema), [[*tables, *jobs]])
+    there = {schema: relation_names(session.connection, schema) for schema in by_schema}
+    queues = [TableName(name.schema, _queue(name.table)) for name in names]
+    queues = [queue for queue in queues if queue.table in there[queue.schema]]
+    # First, for who may not drop them shall be told that, not what rights on our own records are missing.
     session.execute(drop_tables([*queues, *names]))
+    for schema, tables in by_schema.items():
+        if LINEAGE_TABLE in there[schema]:
+            jobs = [queue.table for queue in queues if queue.schema == schema]
+            session.execute(delete_lineage(schema), [[*tables, *jobs]])
 
 
 def _queue(table: str) -> str:

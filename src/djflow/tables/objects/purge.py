@@ -18,7 +18,7 @@ BATCH: Final = 1000
 # Who takes longer, as a computer that slept meanwhile, leaves the rest to the next collection: a path may be
 # used again a long time after it was condemned.
 SOON: Final = 3600.0  # seconds
-LONG: Final = 7 * 24 * 3600.0
+LONG: Final = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
