@@ -33,7 +33,11 @@ if TYPE_CHECKING:
     from djflow.relation.frames import Frame
     from djflow.relation.relation import Relation
     from djflow.relation.universal import U
-    from djflow.storage.codec import Codec
+    from djflow.storage.adapters import StorageAdapter, get_storage_adapter
+    from djflow.storage.codec import Codec, get_codec, list_codecs
+    from djflow.storage.codecs.npy_ref import NpyRef
+    from djflow.storage.codecs.store_codec import SchemaCodec
+    from djflow.storage.handles import FrameRef, ObjectRef
     from djflow.tables.archiving import restore
     from djflow.tables.declared import Table
     from djflow.tables.default import config, conn
@@ -53,6 +57,7 @@ _HOMES: Final = {
     "Diagram": "djflow.diagram",
     "Entry": "djflow.tables.tiers",
     "Frame": "djflow.relation.frames",
+    "FrameRef": "djflow.storage.handles",
     "FreeTable": "djflow.tables.free",
     "Imported": "djflow.populate.tiers",
     "Instance": "djflow.tables.instance",
@@ -60,9 +65,13 @@ _HOMES: Final = {
     "Lookup": "djflow.tables.tiers",
     "Manual": "djflow.tables.tiers",
     "Not": "djflow.relation.conditions",
+    "NpyRef": "djflow.storage.codecs.npy_ref",
+    "ObjectRef": "djflow.storage.handles",
     "Part": "djflow.tables.tiers",
     "Relation": "djflow.relation.relation",
     "Schema": "djflow.tables.schema",
+    "SchemaCodec": "djflow.storage.codecs.store_codec",
+    "StorageAdapter": "djflow.storage.adapters",
     "Table": "djflow.tables.declared",
     "Top": "djflow.relation.conditions",
     "U": "djflow.relation.universal",
@@ -71,6 +80,9 @@ _HOMES: Final = {
     "conn": "djflow.tables.default",
     "deploy": "djflow.deploy",
     "gc": "djflow.gc",
+    "get_codec": "djflow.storage.codec",
+    "get_storage_adapter": "djflow.storage.adapters",
+    "list_codecs": "djflow.storage.codec",
     "migrate": "djflow.migrate",
     "restore": "djflow.tables.archiving",
     "virtual_schema": "djflow.tables.virtual.module",
@@ -104,6 +116,7 @@ __all__ = [
     "DjflowError",
     "Entry",
     "Frame",
+    "FrameRef",
     "FreeTable",
     "Imported",
     "Ingest",
@@ -111,9 +124,13 @@ __all__ = [
     "Lookup",
     "Manual",
     "Not",
+    "NpyRef",
+    "ObjectRef",
     "Part",
     "Relation",
     "Schema",
+    "SchemaCodec",
+    "StorageAdapter",
     "Table",
     "Top",
     "U",
@@ -124,6 +141,9 @@ __all__ = [
     "deploy",
     "errors",
     "gc",
+    "get_codec",
+    "get_storage_adapter",
+    "list_codecs",
     "migrate",
     "restore",
     "virtual_schema",

@@ -60,7 +60,7 @@ def keep_books(schema: dj.Schema, ours: SimpleNamespace) -> None:
         "AND relkind = 'r' AND relname LIKE '~%' ORDER BY 1",
         [schema.database],
     )
-    assert [name for (name,) in hidden] == ["~grants", "~lineage", "~migrations"]
+    assert [name for (name,) in hidden] == ["~grants", "~lineage", "~migrations", "~objects"]
 
 
 def test_bookkeeping_of_djflow_is_not_seen(ours: SimpleNamespace, schema: dj.Schema, peer: Peer) -> None:

@@ -119,7 +119,7 @@ def test_an_absent_content_is_a_typed_error(report: Path, tmp_path: Path) -> Non
         decode(column, MODES[1], store, tmp_path)
 
 
-def test_a_folder_that_cannot_be_written_to_is_a_typed_error(report: Path, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_to_is_a_typed_error(report: Path) -> None:
     column = encode([report], MODES[0], MemoryStore())
     with pytest.raises(StorageError, match="download_path"):
         decode(column, MODES[0], MemoryStore(), report / "inside a file")

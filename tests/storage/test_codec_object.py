@@ -173,13 +173,9 @@ def test_a_download_keeps_its_copy_and_replaces_nothing_else(
     (again / "x.bin").write_bytes(b"124")
     other = tmp_path / "other"
     other.write_bytes(b"mine")
-    for refused in (
-        lambda: ref.download(tmp_path / "new"),
-        lambda: file.download(other),
-        lambda: ref.download(other),
-    ):
+    for refused, place in ((ref, tmp_path / "new"), (file, other), (ref, other)):
         with pytest.raises(StorageError, match="is there already"):
-            refused()
+            refused.download(place)
     assert (other.read_bytes(), tree(copy)) == (b"mine", FILES)
     assert file.download(tmp_path / "three").read_bytes() == file.download(tmp_path / "three").read_bytes()
 

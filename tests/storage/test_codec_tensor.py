@@ -1,5 +1,6 @@
 """`<tensor>`: arrays in rows, whole columns at a time."""
 
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import numpy as np
@@ -47,7 +48,12 @@ def same(one: Any, other: Any) -> bool:
 
 class TestTensor(CodecContract):
     type = TYPE
-    values: ClassVar[tuple[Any, ...]] = (np.eye(2, dtype="f4"), np.arange(3), np.array(7, "u1"), np.empty((0, 2)))
+    values: ClassVar[tuple[Any, ...]] = (
+        np.eye(2, dtype="f4"),
+        np.arange(3),
+        np.array(7, "u1"),
+        np.empty((0, 2)),
+    )
 
     def same(self, decoded: Any, value: Any) -> bool:
         return same(decoded, value)
@@ -73,10 +79,8 @@ def test_a_stack_is_encoded_like_its_rows(stack: np.ndarray[Any, Any]) -> None:
 @given(st.binary(max_size=60))
 def test_other_bytes_are_never_an_array(data: bytes) -> None:
     for hostile in (data, b"DJT1" + data, b"DJT1<f4\0\0\0\0\0" + data):
-        try:
+        with suppress(CorruptObjectError):
             assert encode_one(decode_one(hostile)) == hostile
-        except CorruptObjectError:
-            pass
 
 
 @pytest.mark.parametrize(

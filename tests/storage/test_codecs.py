@@ -22,7 +22,7 @@ from djflow.model.types import CodecType, CoreType
 from djflow.storage.codec import Codec, codec_for, resolve_dtype
 from djflow.storage.codecs import NpyRef
 from djflow.storage.codecs.references import REFERENCE
-from djflow.storage.codecs.zarr import chunk_shape
+from djflow.storage.codecs.zarr_write import chunk_shape
 from djflow.storage.local import LocalStore
 from djflow.storage.store import Store
 from djflow.testing.codecs import CodecContract, column_context

@@ -134,7 +134,10 @@ def test_an_adapter_that_is_defined_again_replaces_the_first() -> None:
 
 @pytest.mark.parametrize(
     ("protocol", "package", "options"),
-    [("gcs", "gcsfs", {"bucket": "b", "token": "t.json"}), ("azure", "adlfs", {"container": "c", "account_key": "k"})],
+    [
+        ("gcs", "gcsfs", {"bucket": "b", "token": "t.json"}),
+        ("azure", "adlfs", {"container": "c", "account_key": "k"}),
+    ],
 )
 def test_a_protocol_without_its_package_names_it(
     protocol: str, package: str, options: dict[str, object], monkeypatch: pytest.MonkeyPatch

@@ -1,10 +1,9 @@
 import errno
 import os
 import threading
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -28,6 +27,9 @@ from djflow.storage.remote.retry import RetryPolicy
 from djflow.storage.remote.store import RemoteStore
 from djflow.storage.store import Store
 from djflow.testing.stores import StoreContract
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 QUICK = RetryPolicy(attempts=6, first=0.0001)
 
@@ -58,9 +60,10 @@ class Unsteady(MemoryFileSystem):  # type: ignore[misc]
         super().__init__(global_store=False, skip_instance_cache=True)
         self.calls = count(1)
         self.failures = 0
+        self.steady = False
 
     def _stumble(self) -> None:
-        if next(self.calls) % 3 == 0:
+        if next(self.calls) % 3 == 0 and not self.steady:
             self.failures += 1
             raise ConnectionResetError("the other side hung up") if self.failures % 2 else TimeoutError
 
@@ -108,11 +111,29 @@ class TestFolderFileSystem(StoreContract):
         return open_store(StoreSettings("folder", "test-folder", str(self.folder / uuid4().hex)))
 
 
+def unsteady() -> Store:
+    return RemoteStore(
+        StoreSettings("unsteady", "test-unsteady", uuid4().hex), UnsteadyAdapter(), retry=QUICK
+    )
+
+
 class TestUnsteadyFileSystem(StoreContract):
     def make(self) -> Store:
-        return RemoteStore(
-            StoreSettings("unsteady", "test-unsteady", uuid4().hex), UnsteadyAdapter(), retry=QUICK
-        )
+        return unsteady()
+
+    def test_a_file_system_reads_and_writes_the_same_files(self) -> None:
+        store = unsteady()
+        store.filesystem("a")[0].steady = True  # in users' own hands nothing is tried again
+        self.make = lambda: store  # type: ignore[method-assign]
+        super().test_a_file_system_reads_and_writes_the_same_files()
+
+
+def test_failures_that_pass_are_not_seen() -> None:
+    store = unsteady()
+    for number in range(20):
+        store.put("a", bytes([number]))
+        assert store.get("a") == bytes([number])
+    assert store.filesystem("a")[0].failures > 10
 
 
 class FailingAdapter(MemoryAdapter):
@@ -135,10 +156,10 @@ class FailingAdapter(MemoryAdapter):
 
 
 @pytest.fixture
-def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[RemoteStore]:
+def failing(monkeypatch: pytest.MonkeyPatch) -> RemoteStore:
     monkeypatch.setattr(FailingAdapter, "attempts", 0)
     options = FrozenMapping({"secret_key": Secret("hunter2")})
-    yield RemoteStore(
+    return RemoteStore(
         StoreSettings("main", "test-failing", uuid4().hex, options=options), FailingAdapter(), retry=QUICK
     )
 
@@ -176,7 +197,8 @@ def test_what_passes_is_tried_again_and_the_rest_is_told_at_once(
     attempts: int,
 ) -> None:
     monkeypatch.setattr(FailingAdapter, "error", error)
-    for tried, operation in enumerate((lambda: failing.put("a", b""), lambda: failing.get("a")), start=1):
+    operations: list[Callable[[], object]] = [lambda: failing.put("a", b""), lambda: failing.get("a")]
+    for tried, operation in enumerate(operations, start=1):
         with pytest.raises(StorageError) as caught:
             operation()
         assert type(caught.value) is expected

@@ -160,7 +160,7 @@ def test_a_retyped_key_is_retyped_wherever_it_is_inherited(lab: Any, elsewhere: 
 
 def test_an_added_key_attribute_that_would_mean_two_rows_is_refused(lab: Any) -> None:
     lab.subject.definition = WIDER
-    with pytest.raises(AlterationError, match="pair cannot follow: .*'code' from .* by more than one"):
+    with pytest.raises(AlterationError, match=r"pair cannot follow: .*'code' from .* by more than one"):
         lab.subject.alter()
 
 

@@ -1,5 +1,6 @@
 """Foreign keys of a table to itself, which no definition can state, survive what is altered around them."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -180,6 +181,21 @@ def test_an_added_key_attribute_needs_a_decision_on_references_to_itself(step: A
     with pytest.raises(AlterationError, match="DROP CONSTRAINT"):
         step.above.alter(plan=True)
     assert len(own_keys(schema, "step")) == 1
+
+
+def test_a_saved_module_mentions_a_reference_to_itself_once(schema: Schema, tmp_path: Path) -> None:
+    @schema
+    class Node(dj.Manual):
+        definition = """
+        node : int32
+        ---
+        parent = null : int32
+        """
+
+    schema.create()
+    refer(schema, "node", "(parent) REFERENCES $ (node)")
+    assert schema.save().count("(parent)") == 1
+    assert schema.dump(tmp_path / "archive").not_kept == {}
 
 
 def test_the_index_of_a_reference_to_itself_is_neither_made_nor_dropped(node: Any, schema: Schema) -> None:

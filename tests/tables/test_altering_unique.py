@@ -35,7 +35,9 @@ def refused(table: Any) -> list[str]:
 def test_keys_that_a_shorter_type_makes_alike_are_counted(code: Any) -> None:
     code.definition = code.definition.replace("code : varchar(5)", "code : varchar(1)")
     [problem] = refused(code)
-    assert problem.startswith("type of code: varchar(5) -> varchar(1): 2 rows share their values of code, kind")
+    assert problem.startswith(
+        "type of code: varchar(5) -> varchar(1): 2 rows share their values of code, kind"
+    )
     assert "for example code='ab', kind='1'" in problem
     assert len(code()) == 4
 

@@ -314,7 +314,6 @@ class Egg(dj.Manual):
 #   attribute at : inet: Unknown type 'inet'.
 #   foreign key (boss) to lab.host (id): a table cannot refer to itself
 #   n may be null
-#   FOREIGN KEY (boss) REFERENCES lab.host(id)
 #   CHECK ((n > 0))
 #   CREATE INDEX host_n_idx ON lab.host USING btree (n) WHERE (n > 1)
 #   t has the default gen_random_uuid()

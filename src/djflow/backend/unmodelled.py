@@ -9,7 +9,8 @@ from djflow.model.names import TableName
 if TYPE_CHECKING:
     from djflow.backend.session import Session
 
-# A foreign key as definitions declare it: ON UPDATE CASCADE ON DELETE RESTRICT, checked at once.
+# A foreign key as definitions declare it: ON UPDATE CASCADE ON DELETE RESTRICT, checked at once. One to the
+# table itself no definition declares; it is as usual without any of this, too.
 _FACTS: Final = r"""
 WITH own AS (
   SELECT c.oid, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -19,7 +20,8 @@ SELECT own.relname, f.fact FROM own, LATERAL (
   SELECT 1, k.conname, pg_get_constraintdef(k.oid) AS fact
   FROM pg_catalog.pg_constraint k WHERE k.conrelid = own.oid AND (
     k.contype IN ('c', 'x') OR k.contype = 'u' AND k.condeferrable
-    OR k.contype = 'f' AND (k.confdeltype NOT IN ('r', 'a') OR k.confupdtype <> 'c' OR k.condeferrable
+    OR k.contype = 'f' AND (k.confdeltype NOT IN ('r', 'a') OR k.condeferrable
+      OR k.confupdtype <> 'c' AND (k.confupdtype <> 'a' OR k.confrelid <> k.conrelid)
       OR NOT k.convalidated OR k.confmatchtype <> 's'))
   UNION ALL
   SELECT 2, c.relname, pg_get_indexdef(i.indexrelid)

@@ -28,11 +28,11 @@ class DatabaseSettings:
 
     `host` is a name, an address, or a folder with a socket; `None` (the default) means the embedded
     server unless a user or password is set, which then belong to localhost; empty leaves the choice to
-    libpq. `name` is the database, "postgres" where it is `None`. `use_tls`: `True` demands encryption,
-    `False` forbids it, `None` takes it where the server offers it. `options` are further libpq parameters,
-    such as `sslmode` or `application_name`. `database_prefix` is kept for code that puts it before schema
-    names itself. `create_tables` is the default of `Schema(create_tables=)`. `reconnect` opens a broken
-    connection again.
+    libpq. `name` is the database; `None` is "postgres", on the embedded server "djflow". `use_tls`: `True`
+    demands encryption, `False` forbids it, `None` takes it where the server offers it. `options` are further
+    libpq parameters, such as `sslmode` or `application_name`. `database_prefix` is kept for code that puts
+    it before schema names itself. `create_tables` is the default of `Schema(create_tables=)`. `reconnect`
+    opens a broken connection again.
 
     >>> DatabaseSettings(host="db.lab.org", user="ann", password=Secret("pw")).describe()
     'ann@db.lab.org:5432/postgres'

@@ -81,7 +81,7 @@ class StorageAdapter(ABC):
         return f"{self.protocol}://{path}"
 
     def is_there(self, filesystem: "fsspec.AbstractFileSystem", spec: dict[str, Any]) -> bool:
-        """Whether the bucket, or what the protocol has in its place, exists; asked when an object does not."""
+        """Whether the bucket, or what takes its place, exists; asked when an object does not."""
         del filesystem, spec
         return True
 
@@ -166,5 +166,7 @@ def _load(entry: EntryPoint) -> StorageAdapter:
         if not isinstance(adapter.protocol, str) or not callable(adapter.create_filesystem):
             raise TypeError(f"{entry.value} is no storage adapter")  # noqa: TRY301 - one message for all causes
     except Exception as error:
-        raise ConfigError(f"Failed to load storage adapter {entry.name!r} ({entry.value}): {error}") from error
+        raise ConfigError(
+            f"Failed to load storage adapter {entry.name!r} ({entry.value}): {error}"
+        ) from error
     return adapter

@@ -46,6 +46,7 @@ class ColumnContext:
     that a failed insert can remove it; `record_all` is told those of many objects at once. `share` is told
     the paths of contents that rows share, before the codec looks which of them the store has, and returns
     the paths to use in their places: another one where the object of a path is just being removed.
+    `download_path` is the folder into which a column of attachments is decoded.
     """
 
     table: TableName
@@ -272,7 +273,8 @@ def _register(cls: type[Codec]) -> None:
         )
     if rival is not None and own_module in (cls.__module__, rival.__module__):
         # A user's codec stands for djflow's of the same name, whichever is imported first.
-        rival, cls = None, cls if rival.__module__ == own_module else rival
+        _registry[cls.name] = cls if rival.__module__ == own_module else rival
+        return
     # A class that is defined again, as in a notebook's cell, replaces itself.
     if rival is not None and (rival.__module__, rival.__qualname__) != (cls.__module__, cls.__qualname__):
         raise DefinitionError(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def open_store(settings: "StoreSettings") -> Store:
     """The store that the settings describe; nothing is read or written yet.
 
-    Raises `ConfigError` for a protocol that nothing installed speaks, or settings that it does not understand.
+    Raises `ConfigError` where nothing installed speaks the protocol, or it does not understand the settings.
 
     >>> from djflow.configuration import StoreSettings
     >>> open_store(StoreSettings(name="main", protocol="file", location="/data/lab")).name

@@ -93,7 +93,7 @@ def stop(layout: Layout, binaries: Binaries, account: Account) -> None:
 
 
 def ensure_database(endpoint: Endpoint, database: str) -> None:
-    """Make a database, unless it exists. Raises `ServerError`, or `DiskFullError` where that is the reason."""
+    """Make a database, unless it exists. Raises `ServerError`, `DiskFullError` where that is the reason."""
     import psycopg
 
     try:

@@ -12,7 +12,8 @@ from djflow.sql.alteration.changes import Change, ChangeType, DropColumn
 DEPENDENTS: Final = """
 SELECT DISTINCT n.nspname::text, c.relname::text, a.attname::text,
   CASE WHEN v.relkind IN ('v', 'm')
-    THEN 'the ' || CASE v.relkind WHEN 'm' THEN 'materialized ' ELSE '' END || 'view ' || vn.nspname || '.' || v.relname
+    THEN 'the ' || CASE v.relkind WHEN 'm' THEN 'materialized ' ELSE '' END
+      || 'view ' || vn.nspname || '.' || v.relname
     ELSE 'the ' || pg_describe_object(d.classid, d.objid, d.objsubid) END
 FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted(schema, tab, col)
 JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.schema
@@ -26,7 +27,8 @@ LEFT JOIN pg_catalog.pg_namespace vn ON vn.oid = v.relnamespace
 LEFT JOIN pg_catalog.pg_attrdef e ON d.classid = 'pg_attrdef'::regclass AND e.oid = d.objid
 LEFT JOIN pg_catalog.pg_attribute g
   ON g.attrelid = e.adrelid AND g.attnum = e.adnum AND g.attgenerated <> '' AND g.attnum <> a.attnum
-WHERE d.classid IN ('pg_rewrite'::regclass, 'pg_trigger'::regclass, 'pg_policy'::regclass) OR g.attnum IS NOT NULL
+WHERE d.classid IN ('pg_rewrite'::regclass, 'pg_trigger'::regclass, 'pg_policy'::regclass)
+  OR g.attnum IS NOT NULL
 ORDER BY 1, 2, 3, 4
 """
 

@@ -10,7 +10,9 @@ from djflow.sql.identifiers import qualified, quote
 from djflow.sql.indexes import all_indexes, is_expression
 
 
-def in_key(delta: Delta, change: Change, key: tuple[str, ...], changes: Iterable[Change]) -> Iterator[Question]:
+def in_key(
+    delta: Delta, change: Change, key: tuple[str, ...], changes: Iterable[Change]
+) -> Iterator[Question]:
     """The rows that would share a primary key."""
     if set(key) & set(delta.sources):
         return  # values that are still to come from a parent tell rows apart, or the server will refuse

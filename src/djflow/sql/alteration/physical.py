@@ -49,7 +49,7 @@ ORDER BY i.indexrelid
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A foreign key by its constraint's name; `manner` is what its clause says after the columns, if known."""
+    """A foreign key by its constraint's name; `manner` is what its clause says after columns, if known."""
 
     name: str
     own: tuple[str, ...]

@@ -91,7 +91,8 @@ class AttachCodec(Codec):
 
     def arrow_column(self, column: pa.Array, context: ColumnContext) -> pa.Array:
         """The paths as text."""
-        return pa.array(self.decode_column(column, context), pa.string())
+        # In long strings: short ones in a column of a codec mean references, not decoded yet.
+        return pa.array(self.decode_column(column, context), pa.large_string())
 
     def _fetch(self, column: pa.Array, context: ColumnContext) -> list[Any]:
         inner = hashed(context)

@@ -45,14 +45,19 @@ class HashCodec(StoreCodec):
             None if value is None else self._content(value, store, context, row)
             for row, value in enumerate(values)
         ]
-        distinct = list({content.path: content for content in contents if content is not None}.values())
-        context.share(store.name, [content.path for content in distinct])
-        held = map_threads(lambda content: _holds(store, content), distinct)
-        absent = [content for content, is_held in zip(distinct, held, strict=True) if not is_held]
+        distinct = {content.path: content for content in contents if content is not None}
+        chosen = context.share(store.name, list(distinct))
+        placed = {
+            path: replace(content, path=place)
+            for (path, content), place in zip(distinct.items(), chosen, strict=True)
+        }
+        held = map_threads(lambda content: _holds(store, content), list(placed.values()))
+        absent = [content for content, is_held in zip(placed.values(), held, strict=True) if not is_held]
         map_threads(lambda content: store.put(content.path, content.data), absent)
         schema = context.table.schema
         return pa.array(
-            [content and _reference(content, store.name, schema) for content in contents], pa.string()
+            [content and _reference(placed[content.path], store.name, schema) for content in contents],
+            pa.string(),
         )
 
     def decode_column(self, column: pa.Array, context: ColumnContext) -> list[bytes | None]:

@@ -117,6 +117,9 @@ class NpyRef(NDArrayOperatorsMixin):
         return getattr(ufunc, method)(*arrays, **options)
 
     def __getitem__(self, index: Any) -> Any:
+        if self._loaded is None and self._store.local_path(self.path) is not None:
+            # Only the pages that the index touches are read.
+            return np.array(self._map("r")[index])[()]
         return self.load()[index]
 
     def __len__(self) -> int:

@@ -36,14 +36,17 @@ class TensorCodec(Codec):
         """`bytes`. Raises `DefinitionError` for a type with `@`."""
         if is_store:
             raise DefinitionError(
-                "<tensor> keeps its values in the table.", hint="Write <npy@> or <zarr@> for arrays in a store."
+                "<tensor> keeps its values in the table.",
+                hint="Write <npy@> or <zarr@> for arrays in a store.",
             )
         return "bytes"
 
     def validate(self, value: Any) -> None:
         """Only arrays of numbers, booleans or times."""
         if not hasattr(value, "__array__"):
-            raise TypeError(f"<tensor> stores an array, not {type(value).__name__}; pass numpy.asarray(value)")
+            raise TypeError(
+                f"<tensor> stores an array, not {type(value).__name__}; pass numpy.asarray(value)"
+            )
         storable(np.asarray(value)[:0] if getattr(value, "ndim", 0) else np.asarray(value))
 
     def encode(

@@ -1,5 +1,6 @@
 """Zarr arrays in stores of djflow. Imports zarr: import this only where an array is written or opened."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,9 +9,12 @@ from zarr.abc.store import ByteRequest
 from zarr.abc.store import Store as ZarrStore
 from zarr.codecs import ZstdCodec
 from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
+from zarr.core.group import AsyncGroup
+from zarr.core.metadata import ArrayV3Metadata
 from zarr.storage import StorePath, WrapperStore
 
 from djflow.errors import MissingExternalFile
+from djflow.storage.handles.checksums import ZARR, checksum
 from djflow.storage.store import Store
 
 _DOCUMENT = "zarr.json"
@@ -44,28 +48,79 @@ class CompleteStore(WrapperStore[ZarrStore]):
         return found
 
 
-def create(store: ZarrStore, source: Any, chunks: tuple[int, ...]) -> "zarr.Array[Any]":
-    """An empty array like `source` at the root of `store`."""
+class SummingStore(WrapperStore[ZarrStore]):
+    """A store that sums up what is written to it; each key counts with its last value."""
+
+    def __init__(self, store: ZarrStore) -> None:
+        super().__init__(store)
+        self.sizes: dict[str, int] = {}
+        self.checksums: dict[str, str] = {}
+        self.documents: dict[str, dict[str, Any]] = {}
+
+    def _with_store(self, store: ZarrStore) -> "SummingStore":
+        return SummingStore(store)
+
+    async def set(self, key: str, value: Buffer) -> None:
+        """Write a value; metadata is kept by the path that it describes, "" for the root's."""
+        data = value.to_bytes()
+        await self._store.set(key, value)
+        self.sizes[key] = len(data)
+        self.checksums[key] = checksum(data, ZARR)
+        if key.rpartition("/")[2] == _DOCUMENT:
+            self.documents[key.removesuffix(_DOCUMENT).rstrip("/")] = json.loads(data)
+
+    async def set_if_not_exists(self, key: str, value: Buffer) -> None:
+        """Write a value, over none that is there: the store is new."""
+        if not await self._store.exists(key):
+            await self.set(key, value)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The metadata of the root and, if that is a group, of all below it."""
+        below = {path: found for path, found in self.documents.items() if path}
+        root = self.documents[""]
+        inline = {"kind": "inline", "must_understand": False, "metadata": below}
+        return root | ({"consolidated_metadata": inline} if root["node_type"] == "group" else {})
+
+
+def create(store: ZarrStore, path: str, source: Any, chunks: tuple[int, ...]) -> "zarr.Array[Any]":
+    """An empty array like `source` at a path of `store`; of a Zarr array, all that describes it is kept."""
     return zarr.create_array(
         store=store,
+        name=path or None,
         shape=source.shape,
         dtype=source.dtype,
         chunks=chunks,
-        compressors=ZstdCodec(level=1),
         zarr_format=3,
-        attributes=dict(source.attrs) if isinstance(source, zarr.Array) else None,
         # Every chunk is written, so that a missing one is known to be lost.
         config={"write_empty_chunks": True},
+        **_options(source),
     )
 
 
-def metadata_text(array: "zarr.Array[Any]") -> bytes:
-    """The document that describes an array, as Zarr writes it."""
-    documents = array.metadata.to_buffer_dict(default_buffer_prototype())
-    return documents[_DOCUMENT].to_bytes()
+def _options(source: Any) -> dict[str, Any]:
+    if not isinstance(source, zarr.Array):
+        return {"compressors": ZstdCodec(level=1)}
+    kept = {"attributes": dict(source.attrs), "fill_value": source.fill_value}
+    if not isinstance(source.metadata, ArrayV3Metadata):  # whose codecs have no names in version 3
+        return kept | {"compressors": ZstdCodec(level=1)}
+    return kept | {
+        "shards": source.shards,
+        "compressors": source.compressors,
+        "filters": source.filters,
+        "serializer": source.serializer,
+        "dimension_names": source.metadata.dimension_names,
+    }
 
 
-def open_array(store: Store, path: str, metadata: Mapping[str, Any]) -> "zarr.Array[Any]":
-    """The array at `path`, read-only, from its metadata alone."""
-    complete = CompleteStore(store.zarr_store(path, read_only=True), path)
-    return zarr.Array.from_dict(StorePath(complete), dict(metadata))
+def create_group(store: ZarrStore, path: str, attributes: Mapping[str, Any]) -> None:
+    """An empty group at a path of `store`."""
+    zarr.create_group(store=store, path=path or None, attributes=dict(attributes), zarr_format=3)
+
+
+def open_node(store: Store, path: str, metadata: Mapping[str, Any]) -> "zarr.Array[Any] | zarr.Group":
+    """The array or group at `path`, read-only, from its metadata alone."""
+    place = StorePath(CompleteStore(store.zarr_store(path, read_only=True), path))
+    if metadata.get("node_type") == "group":
+        return zarr.Group(AsyncGroup.from_dict(place, dict(metadata)))
+    return zarr.Array.from_dict(place, dict(metadata))

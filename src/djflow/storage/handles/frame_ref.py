@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
@@ -14,18 +15,13 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-_READERS: Final[dict[str, Callable[[pa.NativeFile], pa.Table]]] = {
-    "parquet": lambda file: _read_parquet(file),
-    "arrow": lambda file: pa.ipc.open_file(file).read_all(),
-}
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameRef:
     """A frame in a store; nothing is read before it is asked for.
 
     `schema` gives the Arrow type of each column by its name, as text; `shape` counts rows and columns, `size`
-    bytes; `format` is "parquet" or "arrow". Whatever takes Arrow streams takes a reference: `pl.DataFrame(ref)`.
+    bytes; `format` is "parquet" or "arrow". A reference is an Arrow stream: `pl.DataFrame(ref)` reads it.
     """
 
     _store: Store
@@ -126,7 +122,17 @@ def _read_parquet(file: pa.NativeFile) -> pa.Table:
     return parquet.ParquetFile(file).read()
 
 
-def _scan_arrow(file: Any) -> "pl.LazyFrame":
+def _read_arrow(file: pa.NativeFile) -> pa.Table:
+    return pa.ipc.open_file(file).read_all()
+
+
+_READERS: Final[dict[str, Callable[[pa.NativeFile], pa.Table]]] = {
+    "arrow": _read_arrow,
+    "parquet": _read_parquet,
+}
+
+
+def _scan_arrow(file: Path) -> "pl.LazyFrame":
     import polars as pl
 
     return pl.scan_ipc(file, glob=False)

@@ -112,7 +112,9 @@ def _by_code(error: BaseException) -> Failure | None:
 def _by_status(error: BaseException) -> Failure | None:
     answered = _answer(error).get("ResponseMetadata", {}).get("HTTPStatusCode")
     told = (answered, *(getattr(error, name, None) for name in ("status_code", "status", "code")))
-    return next((_STATUSES[status] for status in told if isinstance(status, int) and status in _STATUSES), None)
+    return next(
+        (_STATUSES[status] for status in told if isinstance(status, int) and status in _STATUSES), None
+    )
 
 
 def _by_errno(error: BaseException) -> Failure | None:

@@ -29,7 +29,7 @@ def refusal(
             )
         case Failure.REFUSED:
             return BucketInaccessible(f"{title} refuses access to {path!r}: {reason}.").suggest(
-                f"Check the store's credentials and what they permit: 'stores.{settings.name}.access_key' and the like."
+                f"Check the credentials below 'stores.{settings.name}', and what they permit."
             )
         case Failure.UNREACHABLE:
             return BucketInaccessible(f"{title} cannot be reached: {reason}.").suggest(

@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 Result = TypeVar("Result")
 
@@ -23,7 +23,7 @@ class RetryPolicy:
     longest: float = 8.0
 
     def waits(self) -> Iterator[float]:
-        """How long to wait after each failure but the last: at random, so that many clients don't come back at once."""
+        """How long to wait after each failure but the last; random, lest many clients come back at once."""
         return (random.uniform(0, bound) for bound in self.bounds())  # noqa: S311 - no secret
 
     def bounds(self) -> Iterator[float]:
@@ -33,6 +33,9 @@ class RetryPolicy:
         [1, 2, 3, 3]
         """
         return (min(self.longest, self.first * 2**attempt) for attempt in range(self.attempts - 1))
+
+
+DEFAULT_RETRY: Final = RetryPolicy()
 
 
 def run(

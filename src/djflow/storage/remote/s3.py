@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import fsspec
     from obstore.store import S3Store
 
+    from djflow.storage.remote.s3_objects import S3Objects
+
 _AWS: Final = re.compile(r"s3[.-](?:(?P<region>[a-z0-9-]+)\.)?amazonaws\.com")
 _CONNECT_SECONDS: Final = 5
 _READ_SECONDS: Final = 60
@@ -21,8 +23,8 @@ class S3Adapter(BucketAdapter):
     """Amazon S3, MinIO, SeaweedFS and others, through `s3fs`.
 
     Settings: `bucket`, `endpoint` (host, with a port where it is not the usual one; default Amazon's),
-    `secure` (default true: HTTPS), `access_key` and `secret_key` (default: the ones that AWS's own tools would
-    find), `session_token`, `region`, and `anonymous` (default false) for public buckets.
+    `secure` (default true: HTTPS), `access_key` and `secret_key` (default: those that Amazon's own tools
+    would find), `session_token`, `region`, and `anonymous` (default false) for public buckets.
     """
 
     protocol = "s3"
@@ -62,10 +64,33 @@ class S3Adapter(BucketAdapter):
         filesystem.retries = 1  # botocore repeats requests, with jitter
         return filesystem
 
-    def object_store(self, spec: dict[str, Any], path: str) -> "S3Store":
-        """A store of `obstore` whose root is a full path. Raises `ImportError` where that is not installed."""
-        from obstore.store import S3Store
+    def open_objects(self, spec: dict[str, Any]) -> "S3Objects | None":
+        """The bucket through `obstore`, None where that cannot serve it."""
+        bucket = self.object_store(spec, self.root(spec))
+        if bucket is None:
+            return None
+        from djflow.storage.remote.s3_objects import S3Objects
 
+        return S3Objects(bucket)
+
+    def object_store(self, spec: dict[str, Any], path: str) -> "S3Store | None":
+        """A store of `obstore` whose root is a full path, None where it is not installed or cannot serve it.
+
+        It looks for credentials and regions in fewer places than Amazon's own tools, so it serves stores
+        that have them in their settings; and it does not work in a forked process if its parent uses it.
+        """
+        is_anonymous = _is_true(spec.get("anonymous", False))
+        has_keys = bool(spec.get("access_key") and spec.get("secret_key"))
+        if not (is_anonymous or has_keys) or not (endpoint_url(spec) or region(spec)):
+            return None
+        try:
+            from obstore.store import S3Store
+
+            from djflow.storage.remote.s3_objects import usable
+        except ImportError:
+            return None
+        if not usable():
+            return None
         bucket, _, prefix = path.partition("/")
         endpoint = endpoint_url(spec)
         options: dict[str, Any] = {
@@ -74,7 +99,7 @@ class S3Adapter(BucketAdapter):
             "session_token": spec.get("session_token"),
             "endpoint": endpoint,
             "region": region(spec) or ("us-east-1" if endpoint else None),
-            "skip_signature": True if _is_true(spec.get("anonymous", False)) else None,
+            "skip_signature": is_anonymous,
         }
         given = {name: value for name, value in options.items() if value}
         return S3Store(

@@ -18,7 +18,7 @@ from djflow.storage.remote import opened
 from djflow.storage.remote.failures import passes
 from djflow.storage.remote.reader import buffered
 from djflow.storage.remote.refusals import refusal
-from djflow.storage.remote.retry import RetryPolicy, run
+from djflow.storage.remote.retry import DEFAULT_RETRY, RetryPolicy, run
 from djflow.storage.remote.trees import move_in, remove_folders, stored_file
 from djflow.storage.store import StoredFile
 
@@ -42,7 +42,7 @@ class RemoteStore:
     settings: StoreSettings
     adapter: StorageAdapter = field(compare=False)
     layout: StoreLayout = DEFAULT_LAYOUT
-    retry: RetryPolicy = RetryPolicy()
+    retry: RetryPolicy = DEFAULT_RETRY
 
     @property
     def name(self) -> str:
@@ -145,9 +145,9 @@ class RemoteStore:
         """A Zarr store whose root is the object at `path`."""
         from djflow.storage.remote.zarr_stores import SteadyStore, zarr_store
 
-        files, full = self.filesystem(path)
-        inner = zarr_store(self.adapter, self.settings.revealed(), files, full, read_only=read_only)
-        return SteadyStore(inner, self.retry, partial(self.refusal, path))
+        full = self._full(check_path(path))
+        reopen = partial(zarr_store, self.adapter, self.settings, full)
+        return SteadyStore(reopen(read_only=read_only), reopen, self.retry, partial(self.refusal, path))
 
     def filesystem(self, path: str) -> "tuple[fsspec.AbstractFileSystem, str]":
         """The file system that serves the store, and the object's path in it."""
@@ -179,10 +179,9 @@ class RemoteStore:
         return int(found["size"])
 
     def _list(self, prefix: str) -> Iterator[StoredFile]:
-        found: dict[str, dict[str, Any]] = {}
+        top, found = self._full(prefix), dict[str, dict[str, Any]]()
         with suppress(MissingExternalFile):
-            found = self._run(prefix, lambda files, full: files.find(full, detail=True))
-        top = opened.filesystem(self.adapter, self.settings)._strip_protocol(self._full(prefix))  # noqa: SLF001 - as names in listings have it
+            top, found = self._run(prefix, _find)
         for name, details in found.items():
             if details["type"] == "file" and not name.endswith("/"):
                 below = name.removeprefix(top).strip("/")
@@ -200,7 +199,7 @@ class RemoteStore:
         """The result of an operation on a file system and a full path, its errors translated."""
         full = self._full(path)
         try:
-            files = opened.filesystem(self.adapter, self.settings)
+            files = opened.files(self.adapter, self.settings)
             return run(lambda: operation(files, full), self.retry, passes=passes)
         except DjflowError:
             raise
@@ -215,3 +214,8 @@ class RemoteStore:
         ask = getattr(self.adapter, "is_there", None)
         files = opened.filesystem(self.adapter, self.settings)
         return ask is None or bool(ask(files, self.settings.revealed()))
+
+
+def _find(files: "fsspec.AbstractFileSystem", full: str) -> tuple[str, dict[str, dict[str, Any]]]:
+    """A path as the names in its listing begin, and the listing."""
+    return files._strip_protocol(full), files.find(full, detail=True)  # noqa: SLF001 - fsspec has no other way

@@ -73,4 +73,5 @@ def remove_folders(files: "fsspec.AbstractFileSystem", full: str) -> None:
         found = files.find(full, withdirs=True, detail=True)
         folders = {name for name, details in found.items() if details["type"] == "directory"} | {full}
         for folder in sorted(folders, key=len, reverse=True):
-            files.rmdir(folder)
+            with suppress(OSError):  # gone with its files, or in use again
+                files.rmdir(folder)

@@ -1,6 +1,7 @@
 """Zarr stores in remote stores. Imports zarr: import this only where an array is written or opened."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,46 +11,29 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import FsspecStore, ObjectStore, WrapperStore
 
 from djflow.errors import DjflowError, StorageError
+from djflow.storage.remote import opened
 from djflow.storage.remote.failures import passes
 from djflow.storage.remote.retry import RetryPolicy, run_async
 
 if TYPE_CHECKING:
-    import fsspec
-
+    from djflow.configuration import StoreSettings
     from djflow.storage.adapters import StorageAdapter
 
 
 Result = TypeVar("Result")
 
 
-def zarr_store(
-    adapter: "StorageAdapter",
-    spec: dict[str, Any],
-    filesystem: "fsspec.AbstractFileSystem",
-    path: str,
-    *,
-    read_only: bool,
-) -> Store:
+def zarr_store(adapter: "StorageAdapter", settings: "StoreSettings", path: str, *, read_only: bool) -> Store:
     """A Zarr store at a full path: through `obstore`, which is faster, where the protocol and it allow."""
+    spec = settings.revealed()
     open_natively = getattr(adapter, "object_store", None)
-    if open_natively is not None:
-        try:
-            return ObjectStore(open_natively(spec, path), read_only=read_only)
-        except ImportError:
-            pass
-    return FsspecStore(_asynchronous(adapter, spec, filesystem), path=path, read_only=read_only)
-
-
-def _asynchronous(
-    adapter: "StorageAdapter", spec: dict[str, Any], filesystem: "fsspec.AbstractFileSystem"
-) -> "fsspec.AbstractFileSystem":
-    """A file system that Zarr's own event loop can wait for."""
-    if not filesystem.async_impl:
-        wrapper = AsyncFileSystemWrapper if getattr(adapter, "writes_whole", False) else FolderMaking
-        return wrapper(filesystem, asynchronous=True)
-    own = adapter.create_filesystem(spec)
-    own.asynchronous = True
-    return own
+    native = open_natively(spec, path) if open_natively else None
+    if native is not None:
+        return ObjectStore(native, read_only=read_only)
+    # Wrapped even if it is asynchronous: its connections belong to fsspec's event loop, not to Zarr's.
+    wrapper = AsyncFileSystemWrapper if getattr(adapter, "writes_whole", False) else FolderMaking
+    files = wrapper(opened.filesystem(adapter, settings), asynchronous=True)
+    return FsspecStore(files, path=path, read_only=read_only)
 
 
 class FolderMaking(AsyncFileSystemWrapper):  # type: ignore[misc]
@@ -66,14 +50,24 @@ class FolderMaking(AsyncFileSystemWrapper):  # type: ignore[misc]
 
 
 class SteadyStore(WrapperStore[Store]):
-    """A Zarr store that tries again what may succeed later, and raises typed errors."""
+    """A Zarr store that tries again what may succeed later, and raises typed errors.
 
-    def __init__(self, store: Store, retry: RetryPolicy, refusal: Callable[[Exception], StorageError]) -> None:
+    `reopen(read_only=...)` gives the store that is wrapped; a forked process opens its own.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        reopen: Callable[..., Store],
+        retry: RetryPolicy,
+        refusal: Callable[[Exception], StorageError],
+    ) -> None:
         super().__init__(store)
-        self._retry, self._refusal = retry, refusal
+        self._reopen, self._retry, self._refusal = reopen, retry, refusal
+        self._process = os.getpid()
 
     def _with_store(self, store: Store) -> "SteadyStore":
-        return SteadyStore(store, self._retry, self._refusal)
+        return SteadyStore(store, self._reopen, self._retry, self._refusal)
 
     async def get(
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
@@ -94,6 +88,8 @@ class SteadyStore(WrapperStore[Store]):
         await self._run(lambda: self._store.delete(key))
 
     async def _run(self, operation: Callable[[], Awaitable[Result]]) -> Result:
+        if self._process != os.getpid():
+            self._store, self._process = self._reopen(read_only=self.read_only), os.getpid()
         try:
             return await run_async(operation, self._retry, passes=passes)
         except (DjflowError, ValueError):  # Zarr's own refusals: a store that is read-only

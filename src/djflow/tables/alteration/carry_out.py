@@ -7,6 +7,7 @@ from djflow.backend.session import Session
 from djflow.errors import QueryError
 from djflow.model.names import TableName
 from djflow.sql.alteration.delta import Delta, columns_of
+from djflow.sql.alteration.unused_enums import UNUSED, USED, drop_types
 from djflow.sql.ddl import drop_tables
 from djflow.sql.lineage import create_lineage_table, delete_lineage, insert_lineage, lineage_columns
 from djflow.tables.alteration.history import record
@@ -19,6 +20,7 @@ def carry_out(session: Session, prepared: Prepared, insert_contents: Callable[[]
     Run it inside a transaction that holds locks on the tables. Raises the typed errors of what the server
     refuses, with the statement in a note.
     """
+    used = session.execute(USED, _places(prepared))
     _run(session, prepared.statements.shapes)
     by_schema: dict[str, list[Delta]] = {}
     for name, delta in prepared.target.deltas.items():
@@ -28,7 +30,15 @@ def carry_out(session: Session, prepared: Prepared, insert_contents: Callable[[]
     _rewrite_lineage(session, prepared)
     insert_contents()
     _run(session, prepared.statements.references)
+    # Who declares tables looks for enum types under the locks that are held here.
+    types = [[oid for (oid,) in used], list(by_schema)]
+    if unused := session.execute(UNUSED, types) if used else []:
+        session.execute(drop_types([TableName(*name) for name in unused]))
     record(session, prepared)
+
+
+def _places(prepared: Prepared) -> list[list[str]]:
+    return [[name.schema for name in prepared.tables], [name.table for name in prepared.tables]]
 
 
 def _run(session: Session, statements: Iterable[str]) -> None:

@@ -110,8 +110,8 @@ class Loading:
             if not error.constraint.endswith("_pkey"):
                 raise
             raise DuplicateError(
-                f"{self.table.name} has a row already with {error.key or 'a key of the archive'}. Restore with "
-                "on_conflict='skip' to keep what is there, or 'match' to make sure that it is the same.",
+                f"{self.table.name} has a row already with {error.key or 'a key of the archive'}. Restore "
+                "with on_conflict='skip' to keep what is there, or 'match' to make sure that it is the same.",
                 table=str(self.table.name),
                 constraint=error.constraint,
                 key=error.key,

@@ -68,15 +68,19 @@ def _problem(text: str, column: Attribute, database: Database) -> _Problem | Non
     name = reference.get("store") or store_of(column, database.settings.stores)
     try:
         verify_object(database.open_store(name), reference)
-    except MissingExternalFile as error:
-        problem, detail = "missing", error
-    except CorruptObjectError as error:
-        problem, detail = "corrupt", error
     except (StorageError, ConfigError) as error:
-        problem, detail = "unreadable", error
-    else:
-        return None
-    return _Problem(text, column.name, name, reference["path"], problem, str(detail))
+        return _Problem(text, column.name, name, reference["path"], _kind(error), str(error))
+    return None
+
+
+def _kind(error: Exception) -> str:
+    match error:
+        case MissingExternalFile():
+            return "missing"
+        case CorruptObjectError():
+            return "corrupt"
+        case _:
+            return "unreadable"
 
 
 def _with_keys(keys: "pl.DataFrame", column: Any, problems: list[_Problem]) -> "pl.DataFrame":

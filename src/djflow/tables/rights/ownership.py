@@ -47,7 +47,7 @@ def extend(session: Session, created: Iterable[TableName]) -> None:
 
 
 def in_turn(session: Session, schema: str) -> None:
-    """Let nobody declare tables in a schema, parts of protected ones above all, until the transaction ends."""
+    """Let nobody else declare tables in a schema, parts of protected ones, until the transaction ends."""
     session.execute(_IN_TURN, [f"djflow declare {schema}"])
 
 
