@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import zarr
 
 from djflow.errors import MissingExternalFile
 from djflow.model.types import CodecType
@@ -49,6 +50,14 @@ def test_files_and_folders(s3_store: Store, tmp_path: Path) -> None:
     s3_store.remove(f"{ref.path}/a")
     with pytest.raises(MissingExternalFile):
         ref.open("a").read()
+
+
+def test_a_folder_of_zarr_is_a_mapping(s3_store: Store, tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "a.zarr", data=np.arange(6), chunks=(2,))
+    ref = stored("object", (".zarr", tmp_path / "a.zarr"), s3_store)
+    assert "zarr.json" in ref.fsmap
+    found: Any = zarr.open_array(ref.fsmap, mode="r")
+    assert found[:].tolist() == list(range(6))
 
 
 @pytest.mark.parametrize("name", ["arrow", "parquet"])

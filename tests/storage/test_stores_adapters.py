@@ -22,7 +22,7 @@ class VolumeAdapter(StorageAdapter):
 
     def create_filesystem(self, spec: dict[str, Any]) -> AbstractFileSystem:
         assert spec["token"] == "hunter2"
-        return MemoryFileSystem(global_store=False, skip_instance_cache=True)
+        return MemoryFileSystem(skip_instance_cache=True)
 
     def full_path(self, spec: dict[str, Any], relpath: str) -> str:
         return f"/volumes/{spec['volume'].replace('.', '/')}/{relpath}"
@@ -84,7 +84,7 @@ class Foreign:
 
     def create_filesystem(self, spec: dict[str, Any]) -> AbstractFileSystem:
         del spec
-        return MemoryFileSystem(global_store=False, skip_instance_cache=True)
+        return MemoryFileSystem(skip_instance_cache=True)
 
     def validate_spec(self, spec: dict[str, Any]) -> None:
         assert spec["location"] == "lab"

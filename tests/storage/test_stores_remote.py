@@ -40,7 +40,9 @@ class MemoryAdapter(StorageAdapter):
 
     def create_filesystem(self, spec: dict[str, Any]) -> AbstractFileSystem:
         del spec
-        return MemoryFileSystem(global_store=False, skip_instance_cache=True)
+        files = MemoryFileSystem(skip_instance_cache=True)
+        files.store, files.pseudo_dirs = {}, [""]  # its own, not those of the class
+        return files
 
 
 class FolderAdapter(StorageAdapter):
@@ -57,7 +59,9 @@ class Unsteady(MemoryFileSystem):  # type: ignore[misc]
     """Fails every third operation, as networks do."""
 
     def __init__(self) -> None:
-        super().__init__(global_store=False, skip_instance_cache=True)
+        super().__init__(skip_instance_cache=True)
+        self.store: dict[str, Any] = {}
+        self.pseudo_dirs = [""]
         self.calls = count(1)
         self.failures = 0
         self.steady = False

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from djflow.backend.sqlstate import translate
-from djflow.errors import MissingTableError
+from djflow.errors import MissingTableError, QueryError
 
 if TYPE_CHECKING:
     import psycopg
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 # Each attempt may wait for a table that is being dropped, and somebody may drop many.
 _ATTEMPTS: Final = 100
+_INTERNAL: Final = "XX000"  # as in `cache lookup failed`, for the type of a table that has gone
 
 
 def query(connection: "psycopg.Connection[Any]", sql: str, **parameters: object) -> list[tuple[Any, ...]]:
@@ -53,10 +54,17 @@ def one_view(connection: "psycopg.Connection[Any]") -> Iterator[None]:
 
 def despite_drops(connection: "psycopg.Connection[Any]", action: Callable[[], T]) -> T:
     """What reading tables by name gives, begun again where one has been dropped since it was found."""
+    import psycopg
+
     for _ in range(_ATTEMPTS - 1):
         try:
             with connection.transaction():  # its end leaves a transaction around it sound
                 return action()
         except MissingTableError:
             continue
+        except QueryError as error:
+            if error.sqlstate != _INTERNAL:
+                raise
+        except psycopg.Error as error:
+            raise translate(error) from error
     return action()

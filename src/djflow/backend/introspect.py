@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from djflow.backend.assemble import assemble
-from djflow.backend.catalog_query import one_view, query
+from djflow.backend.catalog_query import despite_drops, one_view, query
 from djflow.backend.catalog_rows import CatalogRows, ColumnRow, IndexRow, KeyRow, TableRow, TypeRow
 from djflow.backend.recorded_lineage import recorded_lineage
 from djflow.model.catalog import Catalog
@@ -33,6 +33,8 @@ FROM wanted
 JOIN pg_catalog.pg_class c ON c.oid = wanted.oid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE left(c.relname, 1) <> '~' AND NOT c.relispartition
+  -- null for what has been dropped since the view was taken
+  AND has_table_privilege(c.oid, 'SELECT') IS NOT NULL
 """
 _COLUMNS: Final = """
 SELECT a.attrelid, a.attnum::int, a.attname, a.attnotnull, a.atttypid, format_type(a.atttypid, a.atttypmod),
@@ -113,32 +115,32 @@ def introspect(connection: "psycopg.Connection[Any]", schemas: Sequence[str] | N
 
     Raises `LostConnectionError`, or another of the typed errors.
     """
+    wanted = None if schemas is None else list(schemas)
     with one_view(connection):
-        tables = tuple(
-            TableRow(*row)
-            for row in query(connection, _TABLES, schemas=None if schemas is None else list(schemas))
-        )
-        oids = [table.oid for table in tables]
-        rows = CatalogRows(
-            tables=tables,
-            columns=tuple(ColumnRow(*row) for row in query(connection, _COLUMNS, tables=oids)),
-            types=tuple(
-                TypeRow(oid, None if labels is None else tuple(labels), *rest)
-                for oid, labels, *rest in query(connection, _TYPES, tables=oids)
-            ),
-            keys=tuple(
-                KeyRow(table, tuple(columns), parent, tuple(parent_columns), is_enforced)
-                for table, columns, parent, parent_columns, is_enforced in query(
-                    connection, _KEYS, tables=oids
-                )
-            ),
-            indexes=tuple(
-                IndexRow(table, is_unique, tuple(columns), tuple(texts))
-                for table, is_unique, columns, texts in query(connection, _INDEXES, tables=oids)
-            ),
-            lineage=recorded_lineage(connection, sorted({table.schema for table in tables})),
-        )
+        rows = despite_drops(connection, lambda: _rows(connection, wanted))
     return assemble(rows)
+
+
+def _rows(connection: "psycopg.Connection[Any]", schemas: list[str] | None) -> CatalogRows:
+    tables = tuple(TableRow(*row) for row in query(connection, _TABLES, schemas=schemas))
+    oids = [table.oid for table in tables]
+    return CatalogRows(
+        tables=tables,
+        columns=tuple(ColumnRow(*row) for row in query(connection, _COLUMNS, tables=oids)),
+        types=tuple(
+            TypeRow(oid, None if labels is None else tuple(labels), *rest)
+            for oid, labels, *rest in query(connection, _TYPES, tables=oids)
+        ),
+        keys=tuple(
+            KeyRow(table, tuple(columns), parent, tuple(parent_columns), is_enforced)
+            for table, columns, parent, parent_columns, is_enforced in query(connection, _KEYS, tables=oids)
+        ),
+        indexes=tuple(
+            IndexRow(table, is_unique, tuple(columns), tuple(texts))
+            for table, is_unique, columns, texts in query(connection, _INDEXES, tables=oids)
+        ),
+        lineage=recorded_lineage(connection, sorted({table.schema for table in tables})),
+    )
 
 
 def enums_of(

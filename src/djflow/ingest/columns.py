@@ -112,6 +112,24 @@ def _is_missing(value: object) -> bool:
     return type(value).__name__ in _MISSING
 
 
+def codec_values(column: Column) -> "list[Any] | np.ndarray[Any, Any]":
+    """The values of a column for a codec: one stacked array where they are arrays of one shape already.
+
+    >>> codec_values(pa.FixedShapeTensorArray.from_numpy_ndarray(np.zeros((2, 3, 4)))).shape
+    (2, 3, 4)
+    """
+    if isinstance(column, np.ndarray) and column.ndim > 1:
+        return column
+    array = plain_array(column) if isinstance(column, pa.ChunkedArray) else column
+    if not isinstance(array, pa.FixedShapeTensorArray):
+        return python_values(array)
+    stack = array.drop_null().to_numpy_ndarray() if array.null_count < len(array) else np.empty(0)
+    if not array.null_count:
+        return stack
+    present = iter(stack)
+    return [next(present) if valid else None for valid in array.is_valid().to_pylist()]
+
+
 def python_values(column: Column) -> list[Any]:
     """The values of a column as Python objects; lists of numbers in Arrow become numpy arrays.
 

@@ -9,13 +9,15 @@ import pyarrow as pa
 
 from djflow.errors import DataTypeError, InvalidRowsError, MissingAttributeError, UnknownAttributeError
 from djflow.ingest.chunk import Chunk
-from djflow.ingest.columns import python_values
+from djflow.ingest.columns import codec_values
 from djflow.ingest.convert import check_nulls, convert
 from djflow.model.table import Attribute, Table
 from djflow.model.types import CodecType, arrow_type
 
-Encode: TypeAlias = Callable[[Attribute, Sequence[Any], int, Sequence[Mapping[str, Any]]], pa.Array]
+Encode: TypeAlias = Callable[[Attribute, Any, int, Sequence[Mapping[str, Any]]], pa.Array]
 """Encodes a codec's column: the attribute, its values, the number of their first row, the key of each row.
+
+Values are a sequence, or one stacked array with a value in each row.
 
 Raises `DataTypeError`, whose row counts from the first value, or `TypeError` or `ValueError`.
 """
@@ -85,13 +87,13 @@ def _encode_rest(
     encoded = {}
     for attribute in given:
         if isinstance(attribute.type, CodecType):
-            values = python_values(chunk.columns[attribute.name])
+            values = codec_values(chunk.columns[attribute.name])
             encoded[attribute.name] = _encode_column(values, attribute, chunk, table, keys, encode)
     return encoded
 
 
 def _encode_column(
-    values: Sequence[Any],
+    values: "Sequence[Any] | np.ndarray[Any, Any]",
     attribute: Attribute,
     chunk: Chunk,
     table: Table,
@@ -99,9 +101,9 @@ def _encode_column(
     encode: Encode,
 ) -> pa.Array:
     name = str(table.name)
-    check_nulls(
-        pa.array([None if v is None else True for v in values], pa.bool_()), attribute, chunk.first_row, name
-    )
+    if isinstance(values, list):  # a stacked array has a value in each row
+        present = pa.array([None if v is None else True for v in values], pa.bool_())
+        check_nulls(present, attribute, chunk.first_row, name)
     try:
         array = encode(attribute, values, chunk.first_row, keys)
     except DataTypeError as error:
@@ -125,7 +127,11 @@ def _renumbered(error: DataTypeError, first_row: int) -> DataTypeError:
 
 
 def _codec_refusal(
-    error: Exception, values: Sequence[Any], attribute: Attribute, chunk: Chunk, table: str
+    error: Exception,
+    values: "Sequence[Any] | np.ndarray[Any, Any]",
+    attribute: Attribute,
+    chunk: Chunk,
+    table: str,
 ) -> DataTypeError:
     # With several rows the encoder alone knows which one it was.
     alone = len(values) == 1

@@ -200,11 +200,12 @@ class Database:
         return self._catalogs.catalog(self.session.connection)
 
     def open_store(self, name: str) -> Store:
-        """The object store of a name; "" is the default store.
+        """The object store of a name; "" is the default store, "filepath_default" the one for users' files.
 
         Raises `ConfigError` for a store that is not configured.
         """
-        spec = self.settings.stores.named(name or None)
+        stores = self.settings.stores
+        spec = stores.for_filepaths() if name == "filepath_default" else stores.named(name or None)
         if spec not in self._stores:
             self._stores[spec] = open_store(spec)
         return self._stores[spec]

@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -17,7 +18,13 @@ from djflow.storage.codec import ColumnContext, codec_for
 def codec_context(attribute: Attribute, database: Database, table: TableName | None = None) -> ColumnContext:
     """The context in which a column of a query's result is decoded."""
     assert isinstance(attribute.type, CodecType)  # noqa: S101 - callers look first
-    return ColumnContext(table or TableName("", ""), attribute.name, attribute.type, database.open_store)
+    return ColumnContext(
+        table or TableName("", ""),
+        attribute.name,
+        attribute.type,
+        database.open_store,
+        download_path=Path(database.settings.download_path).expanduser(),
+    )
 
 
 def python_columns(rows: pa.Table, heading: Heading, database: Database) -> dict[str, list[Any]]:

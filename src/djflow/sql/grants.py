@@ -8,6 +8,7 @@ from typing import Final
 
 from djflow.model.names import TableName
 from djflow.sql.identifiers import qualified, quote
+from djflow.sql.objects import OBJECTS_TABLE
 
 GRANTS_TABLE: Final = "~grants"
 _READ: Final = frozenset({"SELECT"})
@@ -47,6 +48,8 @@ def rights(level: Level, table: TableName) -> frozenset[str]:
     >>> sorted(rights(Level.POPULATOR, TableName("lab", "__ana__trial")))
     ['DELETE', 'INSERT', 'SELECT', 'UPDATE']
     """
+    if table.table == OBJECTS_TABLE:
+        return _READ if level is Level.READER else _WRITE  # who writes objects records them
     if table.is_hidden:
         is_queue = table.table.startswith("~~")
         return _WRITE if is_queue and level is Level.POPULATOR else _READ

@@ -226,8 +226,11 @@ def adopt_objects(schema: str) -> str:
     )
 
 
-# A policy that hides rows would hide what refers to an object: the server then refuses instead.
-SEE_ALL_ROWS: Final = "SET LOCAL row_security = off"
+# A policy that hides rows would hide what refers to an object: the server then refuses instead. Who waits for
+# the lock of one table holds those of others, so the wait ends before it can come to a deadlock.
+SEE_ALL_ROWS: Final = (
+    "SELECT set_config('row_security', 'off', true), set_config('lock_timeout', '500ms', true)"
+)
 
 
 def _used(columns: Iterable[ReferenceColumn], stores: str) -> str:

@@ -23,7 +23,7 @@ class StoreLayout:
 
     `subfolding` cuts hashes into folders, `(2, 2)` to `ab/cd/abcd...`; `partition_pattern` names key
     attributes, separated by slashes, whose values come before the schema; `token_length` counts the random
-    characters of a name.
+    characters of a name. Where `filepath_prefix` is given, the files that users refer to lie below it.
     """
 
     hash_prefix: str = "_hash"
@@ -31,6 +31,7 @@ class StoreLayout:
     subfolding: tuple[int, ...] = ()
     partition_pattern: str | None = None
     token_length: int = 8
+    filepath_prefix: str | None = None
 
     @property
     def partition(self) -> tuple[str, ...]:

@@ -49,4 +49,5 @@ def _layout(settings: "StoreSettings") -> StoreLayout:
         subfolding=settings.subfolding,
         partition_pattern=settings.partition_pattern,
         token_length=settings.token_length,
+        filepath_prefix=settings.filepath_prefix,
     )

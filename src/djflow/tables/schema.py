@@ -12,6 +12,7 @@ from djflow.errors import AccessError, DefinitionError, DjflowError
 from djflow.model.catalog import Catalog
 from djflow.model.names import TableName, Tier, table_name
 from djflow.model.table import Table as TableModel
+from djflow.model.types import CodecType
 from djflow.relation.database import Database
 from djflow.sql.ddl import drop_schema
 from djflow.storage.codec import resolve_dtype
@@ -21,6 +22,7 @@ from djflow.tables.arguments import check_connection, check_mapping, check_schem
 from djflow.tables.declare import declare, schema_exists
 from djflow.tables.declared import Table
 from djflow.tables.default import conn, require_shared_state
+from djflow.tables.objects.journal import create_record
 from djflow.tables.prompt import asks, confirmed
 from djflow.tables.registry import Registry, parts_of
 from djflow.tables.resolve import declaration_context, find_class
@@ -285,6 +287,8 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
                 raise
             pending = tuple(cls for cls in pending if cls().table_model.name not in self._refused)
         grants.extend(session, self.database, created)
+        if created and not session.in_transaction and any(map(_has_objects, models)):
+            create_record(session, self.database)  # for those who may insert, and not create
         for cls in pending:
             assert cls.__djflow_table__ is not None  # noqa: S101 - bound when decorated
             cls.__djflow_table__ = self._known(cls.__djflow_table__)
@@ -356,6 +360,10 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
 def _chosen(cls: type[Table], option: str, default: bool) -> bool:  # noqa: FBT001 - a setting's value
     """What the class says about itself, else the setting."""
     return bool(getattr(cls, option, default))
+
+
+def _has_objects(table: TableModel) -> bool:
+    return any(isinstance(c.type, CodecType) and c.type.store is not None for c in table.columns)
 
 
 def _insert_contents(cls: type[Table], *, is_new: bool) -> None:

@@ -1,7 +1,8 @@
 """What no row needs goes into quarantine, and then out of the store; nothing else does."""
 
 from datetime import timedelta
-from typing import Any
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -14,6 +15,9 @@ from djflow.gc import GarbageCollector
 from djflow.storage.codec import Codec
 from djflow.tables.schema import Schema
 from djflow.tables.tiers import Manual
+
+if TYPE_CHECKING:
+    import psycopg
 
 ZERO = timedelta(0)
 
@@ -359,3 +363,41 @@ def test_sizes_are_those_in_the_store(lab: Lab) -> None:
     plan = lab.collector().plan().select("path", size=pl.col("bytes"))
 
     assert dict(plan.iter_rows()) == {file.path: file.size for file in lab.store.list("")}
+
+
+def test_tables_that_come_and_go_meanwhile_stop_no_collection(lab: Lab) -> None:
+    lab.insert(1)
+    lab.delete()
+    ended = Event()
+
+    def change() -> None:
+        definition = "scan : int32\n---\nimage : <npy@>"
+        while not ended.is_set():
+            scan = lab.schema(type("Scan", (Manual,), {"definition": definition}))
+            lab.schema.create()
+            scan().drop(prompt=False)
+
+    changing = Thread(target=change)
+    changing.start()
+    try:
+        statistics = [lab.collector().collect(dry_run=False) for _ in range(5)]
+    finally:
+        ended.set()
+        changing.join()
+
+    assert sum(each["deleted"] for each in statistics) == 2
+
+
+def test_a_locked_table_is_waited_for(lab: Lab, connection: "psycopg.Connection[Any]") -> None:
+    lab.insert(1)
+    lab.delete()
+    results: list[dict[str, int]] = []
+    collecting = Thread(target=lambda: results.append(lab.collector().collect(dry_run=False)))
+    with connection.transaction():
+        connection.execute(f'LOCK TABLE "{lab.schema.database}".recording'.encode())
+        collecting.start()
+        collecting.join(0.7)  # longer than it waits at a time
+        assert collecting.is_alive()
+    collecting.join()
+
+    assert results[0]["deleted"] == 2

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from threading import Event, Thread
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from tests.tables.objects.victim import STEPS
 
 from djflow.configuration import changed
 from djflow.errors import AccessError, DuplicateError, LostConnectionError, QueryError, StorageError
+from djflow.gc import GarbageCollector
 from djflow.relation.database import Database
 from djflow.sql.identifiers import quote
 from djflow.storage.codecs.store_codec import SchemaCodec
@@ -254,32 +256,57 @@ def test_several_writers_record_the_same_contents_at_once(lab: Lab) -> None:
     assert lab.recording().verify().is_empty()
 
 
-def test_who_lacks_the_right_to_record_is_told_which(lab: Lab, server_url: str) -> None:
+@pytest.fixture
+def clerk(lab: Lab, server_url: str) -> "Iterator[tuple[Database, psycopg.Connection[Any], str]]":
+    """A role that may insert rows, as it sees the database; an administrator; the role's name."""
     import psycopg
 
     lab.insert(1)
     role, schema = f"test_{uuid4().hex[:12]}", quote(lab.schema.database)
-    grants = (
-        f"CREATE ROLE {role} LOGIN PASSWORD 'x'",
-        f"GRANT USAGE ON SCHEMA {schema} TO {role}",
-        f"GRANT SELECT, INSERT ON {schema}.recording TO {role}",
-    )
     with psycopg.connect(server_url, autocommit=True) as admin:
-        for statement in grants:
+        for statement in (
+            f"CREATE ROLE {role} LOGIN PASSWORD 'x'",
+            f"GRANT USAGE ON SCHEMA {schema} TO {role}",
+            f"GRANT SELECT, INSERT ON {schema}.recording TO {role}",
+        ):
             admin.execute(statement.encode())
-        poor = _as_role(lab.database, server_url, role)
-        try:
-            table = FreeTable(poor, f"{lab.schema.database}.recording")
-            with pytest.raises(AccessError, match=r"INSERT.*~objects"):
-                table.insert([(2, np.arange(3), None)])
-            assert len(lab.stored()) == 2
+        database = _as_role(lab.database, server_url, role)
+        yield database, admin, role
+        database.close()
+        admin.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode(), prepare=False)
 
-            admin.execute(f'GRANT ALL ON {schema}."~objects" TO {role}'.encode())
-            table.insert([(2, np.arange(3), None)])
-        finally:
-            poor.close()
-            admin.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode(), prepare=False)
+
+def test_who_lacks_the_right_to_record_is_told_which(
+    lab: Lab, clerk: "tuple[Database, psycopg.Connection[Any], str]"
+) -> None:
+    database, admin, role = clerk
+    table = FreeTable(database, f"{lab.schema.database}.recording")
+    with pytest.raises(AccessError, match=r"INSERT.*~objects"):
+        table.insert([(2, np.arange(3), None)])
+    assert len(lab.stored()) == 2
+
+    admin.execute(f'GRANT ALL ON {quote(lab.schema.database)}."~objects" TO {role}'.encode())
+    table.insert([(2, np.arange(3), None)])
+
+    assert len(lab.recording()) == 2
     assert lab.recording().verify().is_empty()
+
+
+def test_who_may_not_read_all_tables_with_references_collects_nothing(
+    lab: Lab, clerk: "tuple[Database, psycopg.Connection[Any], str]"
+) -> None:
+    database, admin, role = clerk
+    schema = quote(lab.schema.database)
+    admin.execute(f'GRANT ALL ON {schema}."~objects" TO {role}'.encode())
+    admin.execute(f"REVOKE SELECT ON {schema}.recording FROM {role}".encode())
+    lab.delete()
+
+    collector = GarbageCollector(
+        SimpleNamespace(connection=database, database=lab.schema.database), grace=timedelta(0)
+    )
+    with pytest.raises(AccessError, match="SELECT"):
+        collector.collect(dry_run=False)
+    assert len(lab.stored()) == 2
 
 
 def _as_role(database: Database, server_url: str, role: str) -> Database:

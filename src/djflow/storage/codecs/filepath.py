@@ -79,7 +79,7 @@ def _check_section(path: str, store: Store) -> None:
     for prefix in (layout.hash_prefix, layout.schema_prefix):
         if _lies_in(path, prefix):
             raise ValueError(f"{path!r} lies in {prefix!r}, where djflow keeps objects of its own")
-    section = getattr(layout, "filepath_prefix", None)
+    section = layout.filepath_prefix
     if section and not _lies_in(path, section):
         raise ValueError(f"{path!r} lies outside of {section!r}, the section for such files")
 

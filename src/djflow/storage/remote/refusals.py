@@ -17,10 +17,10 @@ def refusal(
     """The error to raise for an operation on `path`; `is_there` tells whether the bucket exists."""
     endpoint = settings.options.get("endpoint")
     title = f"store {settings.name!r} at {url}" + (f" ({endpoint})" if endpoint else "")
-    reason = _reason(error, settings)
+    reason, named = _reason(error, settings), repr(path) if path else "its files"
     match diagnose(error):
         case Failure.ABSENT if _holds(is_there):
-            return MissingExternalFile(f"{path!r} is not in {title}.").suggest(
+            return MissingExternalFile(f"{named} is not in {title}.").suggest(
                 "Check that the store's location is the one under which the row was written."
             )
         case Failure.ABSENT:
@@ -28,7 +28,7 @@ def refusal(
                 "Create it, or correct the store's settings."
             )
         case Failure.REFUSED:
-            return BucketInaccessible(f"{title} refuses access to {path!r}: {reason}.").suggest(
+            return BucketInaccessible(f"{title} refuses access to {named}: {reason}.").suggest(
                 f"Check the credentials below 'stores.{settings.name}', and what they permit."
             )
         case Failure.UNREACHABLE:
@@ -36,13 +36,13 @@ def refusal(
                 f"Check the network and 'stores.{settings.name}.endpoint'."
             )
         case Failure.PASSING:
-            return BucketInaccessible(f"{title} failed again and again at {path!r}: {reason}.").suggest(
+            return BucketInaccessible(f"{title} failed again and again at {named}: {reason}.").suggest(
                 "Try again later: the server is overloaded or the network is broken."
             )
         case Failure.FULL:
-            return StoreFullError(f"No room for {path!r} in {title}: {reason}.")
+            return StoreFullError(f"No room for {named} in {title}: {reason}.")
         case Failure.OTHER:
-            return StorageError(f"{path!r} in {title}: {reason}.")
+            return StorageError(f"{named} in {title}: {reason}.")
 
 
 def _holds(is_there: Callable[[], bool]) -> bool:

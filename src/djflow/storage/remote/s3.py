@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _AWS: Final = re.compile(r"s3[.-](?:(?P<region>[a-z0-9-]+)\.)?amazonaws\.com")
 _CONNECT_SECONDS: Final = 5
-_READ_SECONDS: Final = 60
+_READ_SECONDS: Final = 30  # without a byte
 _REQUEST_ATTEMPTS: Final = 3  # of each request; a store repeats whole operations besides
 _PARTS_AT_ONCE: Final = 4  # of 50 MB each, so that a transfer's memory is bounded
 
@@ -43,12 +43,16 @@ class S3Adapter(BucketAdapter):
         """An `s3fs.S3FileSystem` that keeps no listings, as other processes write too."""
         s3fs = installed("s3fs", self.protocol)
         endpoint = endpoint_url(spec)
+        named = {
+            "key": spec.get("access_key"),
+            "secret": spec.get("secret_key"),
+            "token": spec.get("session_token"),
+            "endpoint_url": endpoint,
+        }
         filesystem = s3fs.S3FileSystem(
             anon=_is_true(spec.get("anonymous", False)),
-            key=spec.get("access_key") or None,
-            secret=spec.get("secret_key") or None,
-            token=spec.get("session_token") or None,
-            endpoint_url=endpoint,
+            # Not even None where there is none: Zarr makes a text of the options when it is given a mapping.
+            **{name: value for name, value in named.items() if value},
             client_kwargs={"region_name": region(spec)} if region(spec) else {},
             config_kwargs={
                 "connect_timeout": _CONNECT_SECONDS,
@@ -112,7 +116,8 @@ class S3Adapter(BucketAdapter):
             client_options={
                 "allow_http": bool(endpoint and endpoint.startswith("http:")),
                 "connect_timeout": f"{_CONNECT_SECONDS}s",
-                "timeout": f"{_READ_SECONDS}s",
+                "read_timeout": f"{_READ_SECONDS}s",
+                "timeout": timedelta(days=1),  # of a whole transfer
             },
             **given,
         )

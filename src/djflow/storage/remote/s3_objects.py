@@ -17,7 +17,7 @@ _MOST_PARTS: Final = 9_000  # S3 allows 10,000
 _CODE: Final = re.compile(r"<Code>(\w+)</Code>")
 _STATUS: Final = re.compile(r"status code: (\d{3})")
 _NOBODY: Final = re.compile(r"tcp connect error|dns error|Connection refused", re.IGNORECASE)
-_LONGEST: Final = 200  # characters of a message: what follows repeats the request
+_LONGEST: Final = 200  # characters of a message
 
 
 class S3Objects:
@@ -92,16 +92,15 @@ class Answer(Exception):  # noqa: N818 - what the server said; it is always tran
 
 def usable() -> bool:
     """Whether this process may use `obstore`: in a forked child its threads are gone, and it would hang."""
-    _users.append(os.getpid())
-    return _users[0] == os.getpid()
+    return _first.setdefault("process", os.getpid()) == os.getpid()
 
 
-_users: Final[list[int]] = []
+_first: Final[dict[str, int]] = {}
 
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Only the first words of an error, since the rest repeats the request, with its credentials' names."""
+    """Only the reason of an error, since the rest repeats the request, with its credentials' names."""
     try:
         yield
     except (BaseError, FileNotFoundError, PermissionError) as error:
@@ -110,10 +109,12 @@ def _told() -> Iterator[None]:
 
 def _failure(error: Exception) -> Exception:
     text = str(error)
-    message = text.partition("\n")[0][:_LONGEST]
+    reason = text.partition("\n")[0].rpartition(" - ")[2]
+    message = reason.partition(": <")[0].rstrip(": ")[:_LONGEST]  # without the document that was answered
     code, status = _CODE.search(text), _STATUS.search(text)
     if code or status:
-        return Answer(message, int(status[1]) if status else 0, code[1] if code else "")
+        told = f"{message} ({code[1]})" if code else message
+        return Answer(told, int(status[1]) if status else 0, code[1] if code else "")
     if isinstance(error, FileNotFoundError | PermissionError):
         return type(error)(message)
     return ConnectionRefusedError(message) if _NOBODY.search(text) else ConnectionError(message)

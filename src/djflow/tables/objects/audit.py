@@ -10,6 +10,7 @@ from djflow.sql import objects as sql
 from djflow.sql.objects import Kind
 from djflow.storage.paths import StoreLayout, hash_path, schema_path
 from djflow.tables.objects.journal import create_record, has_record
+from djflow.tables.objects.looking import looking_at_all
 from djflow.tables.objects.references import columns_of, names_of
 
 if TYPE_CHECKING:
@@ -100,14 +101,16 @@ def _is_of(path: str, layout: StoreLayout, schema: str) -> bool:
 
 def _known(database: Database, schema: str, name: str) -> frozenset[str]:
     session, names = database.session, names_of(database.settings.stores, name)
-    with session.transaction("read committed"):
-        session.execute(sql.SEE_ALL_ROWS)
+
+    def find() -> frozenset[str]:
         # Recorded ones first: what is forgotten meanwhile is gone from the store, too.
         recorded = (
             session.execute(sql.select_recorded(schema), [names]) if has_record(session, schema) else []
         )
         used = session.execute(sql.select_used(columns_of(database)), [names])
-    return frozenset(path for (path,) in [*recorded, *used])
+        return frozenset(path for (path,) in [*recorded, *used])
+
+    return looking_at_all(session, find)
 
 
 def _is_covered(path: str, known: frozenset[str]) -> bool:

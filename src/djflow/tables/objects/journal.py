@@ -86,19 +86,16 @@ def _record(session: Session, schema: str, store: str, paths: Sequence[str], kin
     """Record objects; those that cannot be, since they are being removed."""
     if not session.in_transaction:
         raise QueryError("Objects are recorded inside the transaction that inserts their rows.")
-    writer, other = _writer(session, schema)
-    create_record(other, schema)
-    refused = other.execute(sql.record_objects(schema), [store, list(paths), str(kind), writer])
-    return [path for (path,) in refused]
-
-
-def _writer(session: Session, schema: str) -> tuple[str, Session]:
-    """The number of the transaction, and the session over which to record what it writes."""
     [(writer, own)] = session.execute(sql.WRITER, [schema])
     other = aside(session)
-    [(seen, _)] = other.execute(sql.PLACE, [schema, OBJECTS_TABLE])
-    # A schema that this transaction itself has made is nobody else's yet, and its record goes with it.
-    return writer, other if own == seen else session
+    [(seen, is_there)] = other.execute(sql.PLACE, [schema, OBJECTS_TABLE])
+    if own != seen:
+        # A schema that this transaction itself has made is nobody else's yet, and its record goes with it.
+        other, is_there = session, False
+    if not is_there:
+        create_record(other, schema)
+    refused = other.execute(sql.record_objects(schema), [store, list(paths), str(kind), writer])
+    return [path for (path,) in refused]
 
 
 def _take_back(database: "Database", schema: str, store: str, paths: Sequence[str]) -> None:

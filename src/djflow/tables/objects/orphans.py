@@ -4,13 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from djflow.errors import StorageError
 from djflow.relation.database import Database
 from djflow.sql import objects as sql
 from djflow.sql.objects import Kind
 from djflow.storage.parallel import map_threads
+from djflow.tables.objects.looking import looking_at_all
 from djflow.tables.objects.references import columns_of, names_of
 
 if TYPE_CHECKING:
@@ -65,13 +66,13 @@ def find_orphans(database: Database, schema: str, store: str, grace: timedelta) 
 
     Raises `AccessError` where the role may not read all tables whose rows can refer to objects.
     """
-    session = database.session
     names = names_of(database.settings.stores, store)
-    with session.transaction("read committed"):
-        session.execute(sql.SEE_ALL_ROWS)
-        found = session.execute(
-            sql.select_orphans(schema, columns_of(database)), [names, grace.total_seconds()]
-        )
+
+    def find() -> list[tuple[Any, ...]]:
+        statement = sql.select_orphans(schema, columns_of(database))
+        return database.session.execute(statement, [names, grace.total_seconds()])
+
+    found = looking_at_all(database.session, find)
     return [Orphan(schema, place, path, Kind(kind), *rest) for place, path, kind, *rest in found]
 
 

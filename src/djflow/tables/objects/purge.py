@@ -11,6 +11,7 @@ from djflow.relation.database import Database
 from djflow.sql import objects as sql
 from djflow.storage.parallel import map_threads
 from djflow.tables.objects.journal import is_removed
+from djflow.tables.objects.looking import looking_at_all
 from djflow.tables.objects.orphans import Orphan
 from djflow.tables.objects.references import columns_of, names_of
 
@@ -54,10 +55,13 @@ def _purge(database: Database, schema: str, name: str, orphans: Sequence[Orphan]
 def _condemn(database: Database, schema: str, name: str, paths: list[str], grace: timedelta) -> list[str]:
     """Have no writer use those of some paths any more that still nothing needs."""
     session = database.session
-    with session.transaction("read committed"):
-        session.execute(sql.SEE_ALL_ROWS)
+
+    def condemn() -> list[str]:
         locked = session.execute(sql.lock_quarantined(schema), [name, paths, grace.total_seconds()])
         # The tables are looked for now: all that wrote these objects have ended, with their tables made.
         statement = sql.condemn_objects(schema, columns_of(database))
         names = names_of(database.settings.stores, name)
-        return [path for (path,) in session.execute(statement, [names, name, [path for (path,) in locked]])]
+        condemned = session.execute(statement, [names, name, [path for (path,) in locked]])
+        return [path for (path,) in condemned]
+
+    return looking_at_all(session, condemn)
