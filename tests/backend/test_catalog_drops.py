@@ -30,3 +30,30 @@ def test_several_tables_may_go_one_after_the_other(
 
     assert despite_drops(own, read) == 0
     assert names == []
+
+
+def test_a_view_of_tables_that_were_altered_since_can_be_taken_anew(
+    database: Database, connection: "psycopg.Connection[object]", schema_name: str
+) -> None:
+    connection.execute(f"CREATE SCHEMA {schema_name}".encode())
+    for kind in ("old", "new"):
+        connection.execute(f"CREATE TYPE {schema_name}.{kind} AS ENUM ('a')".encode())
+    table = f"{schema_name}.t"
+    connection.execute(f"CREATE TABLE {table} (k int PRIMARY KEY, e {schema_name}.old DEFAULT 'a')".encode())
+    attempts = 0
+
+    def read() -> str:
+        nonlocal attempts
+        attempts += 1
+        database.query("SELECT 1 FROM pg_class LIMIT 1")  # from now on, this is the view
+        if attempts == 1:
+            connection.execute(
+                f"ALTER TABLE {table} ALTER e DROP DEFAULT, "
+                f"ALTER e TYPE {schema_name}.new USING e::text::{schema_name}.new".encode()
+            )
+            connection.execute(f"DROP TYPE {schema_name}.old".encode())
+        [found] = [each for each in database.whole_catalog() if str(each.name) == table]
+        return str(found.heading["e"].stored)
+
+    assert database.run_in_transaction(read, isolation="repeatable read") == "enum('a')"
+    assert attempts == 2

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from djflow.backend.catalog_query import is_idle, one_view, query
+from djflow.backend.catalog_query import in_one_view, is_idle, query
 from djflow.backend.introspect import introspect
 from djflow.backend.recorded_lineage import lineage_mark
 from djflow.model.catalog import Catalog
@@ -104,12 +104,9 @@ class CatalogCache:
     def _read(self, connection: "psycopg.Connection[Any]", wanted: _Schemas) -> Catalog:
         if not is_idle(connection):
             return self._read_inside(connection, wanted)
-        with one_view(connection):
-            catalog = introspect(connection, wanted)
-            covered = _covered(wanted, catalog)
-            mark, view = _mark(connection, covered), _view(connection)
-        self._remember(_Remembered(wanted, catalog, covered, mark, view))
-        return catalog
+        fresh = in_one_view(connection, lambda: _fresh(connection, wanted))
+        self._remember(fresh)
+        return fresh.catalog
 
     def _read_inside(self, connection: "psycopg.Connection[Any]", wanted: _Schemas) -> Catalog:
         """Read inside a transaction, where each query may see more than the one before."""
@@ -126,6 +123,12 @@ class CatalogCache:
     def _remember(self, fresh: _Remembered) -> None:
         others = (known for known in self._known if (known.wanted, known.mark) != (fresh.wanted, fresh.mark))
         self._known = (fresh, *others)[:_REMEMBERED]
+
+
+def _fresh(connection: "psycopg.Connection[Any]", wanted: _Schemas) -> _Remembered:
+    catalog = introspect(connection, wanted)
+    covered = _covered(wanted, catalog)
+    return _Remembered(wanted, catalog, covered, _mark(connection, covered), _view(connection))
 
 
 def _covered(wanted: _Schemas, catalog: Catalog) -> _Schemas:

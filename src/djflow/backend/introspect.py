@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from djflow.backend.assemble import assemble
-from djflow.backend.catalog_query import despite_drops, one_view, query
+from djflow.backend.catalog_query import despite_drops, in_one_view, query
 from djflow.backend.catalog_rows import CatalogRows, ColumnRow, IndexRow, KeyRow, TableRow, TypeRow
 from djflow.backend.recorded_lineage import recorded_lineage
 from djflow.model.catalog import Catalog
@@ -116,9 +116,9 @@ def introspect(connection: "psycopg.Connection[Any]", schemas: Sequence[str] | N
     Raises `LostConnectionError`, or another of the typed errors.
     """
     wanted = None if schemas is None else list(schemas)
-    with one_view(connection):
-        rows = despite_drops(connection, lambda: _rows(connection, wanted))
-    return assemble(rows)
+    return assemble(
+        in_one_view(connection, lambda: despite_drops(connection, lambda: _rows(connection, wanted)))
+    )
 
 
 def _rows(connection: "psycopg.Connection[Any]", schemas: list[str] | None) -> CatalogRows:
