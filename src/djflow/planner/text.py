@@ -10,7 +10,7 @@ from djflow.model.table import Heading
 from djflow.planner import scalar as s
 from djflow.planner.grammar import parse_tree
 from djflow.planner.operators import as_condition, refuse_aggregates
-from djflow.planner.translate import Translator
+from djflow.planner.translate.translator import Translator
 
 
 def parse_condition(text: str, heading: Heading) -> s.Scalar:

@@ -1,0 +1,1 @@
+"""A tree of sqlglot's becomes a scalar over one heading; what has no handler here is refused."""
