@@ -57,3 +57,16 @@ def test_a_view_of_tables_that_were_altered_since_can_be_taken_anew(
 
     assert database.run_in_transaction(read, isolation="repeatable read") == "enum('a')"
     assert attempts == 2
+
+
+def test_reading_in_a_transaction_keeps_nobody_from_dropping_tables(
+    database: Database, connection: "psycopg.Connection[object]", schema_name: str
+) -> None:
+    connection.execute(f"CREATE SCHEMA {schema_name}".encode())
+    table = f'{schema_name}."~lineage"'
+    connection.execute(f"CREATE TABLE {table} (table_name text, attribute_name text, lineage text)".encode())
+
+    with database.transaction:
+        database.whole_catalog()
+        connection.execute(b"SET lock_timeout = '5s'")
+        connection.execute(f"DROP TABLE {table}".encode())

@@ -11,12 +11,14 @@ from djflow.backend.introspect import introspect
 from djflow.model.table import Table
 from djflow.relation.database import Database
 
+_OBJECTS = "~objects"  # djflow's own record; DataJoint has none
 # Beyond what `introspect` tells: all that pg_dump would write down, but for the defaults and comments there.
 _NAMED = """
 SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid)
 FROM pg_constraint WHERE connamespace = $1::text::regnamespace AND contype IN ('p', 'u', 'f', 'c')
+AND conname NOT LIKE '~objects%'
 UNION ALL
-SELECT 'index', tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = $1::text
+SELECT 'index', tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = $1::text AND tablename <> '~objects'
 UNION ALL
 SELECT 'type', t.typname, e.enumlabel, e.enumsortorder::text
 FROM pg_type t JOIN pg_enum e ON e.enumtypid = t.oid WHERE typnamespace = $1::text::regnamespace
@@ -25,7 +27,8 @@ ORDER BY 1, 2, 3, 4
 
 
 def layout(database: Database, schema: str) -> tuple[tuple[Table, ...], list[Any]]:
-    return introspect(database.session.connection, [schema]).tables, database.query(_NAMED, [schema])
+    tables = introspect(database.session.connection, [schema]).tables
+    return tuple(table for table in tables if table.name.table != _OBJECTS), database.query(_NAMED, [schema])
 
 
 def lineage(database: Database, schema: str) -> list[Any]:

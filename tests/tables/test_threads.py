@@ -141,9 +141,11 @@ def test_threads_see_the_catalog_as_their_transaction_does(subject: Any, schema:
     with ThreadPoolExecutor(1) as pool:
         changed = pool.submit(change)
         added.wait()
-        assert extra not in database.catalog([schema.database])
-        assert extra not in database.whole_catalog()
-        seen.set()
+        try:
+            assert extra not in database.catalog([schema.database])
+            assert extra not in database.whole_catalog()
+        finally:
+            seen.set()
         changed.result()
 
 

@@ -76,7 +76,9 @@ def despite_drops(connection: "psycopg.Connection[Any]", action: Callable[[], T]
     broken = 0
     for _ in range(_ATTEMPTS - 1):
         try:
-            with connection.transaction():  # its end leaves a transaction around it sound
+            # Its end leaves a transaction around it sound, and lets go of the locks that showing
+            # constraints and defaults has taken: a long transaction would keep tables from being dropped.
+            with connection.transaction(force_rollback=True):
                 return action()
         except MissingTableError:
             continue
