@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 _EPOCH: Final = 946_684_800_000_000  # microseconds to 2000-01-01, from which PostgreSQL counts
-_NOW: Final = pa.scalar(-(2**62), pa.int64())  # microseconds: before the year 1
+_NOW: Final = -(2**62)  # microseconds: before the year 1
 _DIGITS: Final = 6  # of a second's fraction
 
 
@@ -32,7 +32,7 @@ def _filled(attribute: Attribute, inspected: Inspected) -> pa.Array:
         column = pa.nulls(inspected.rows, arrow_type(attribute.stored))
     if isinstance(attribute.default, CurrentTimestamp):
         # One moment for all rows of an insert, which is none of those given.
-        return column.fill_null(_NOW.cast(column.type))
+        return column.fill_null(pa.scalar(_NOW, pa.int64()).cast(column.type))
     return column
 
 
