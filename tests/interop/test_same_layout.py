@@ -18,7 +18,8 @@ SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid
 FROM pg_constraint WHERE connamespace = $1::text::regnamespace AND contype IN ('p', 'u', 'f', 'c')
 AND conname NOT LIKE '~objects%'
 UNION ALL
-SELECT 'index', tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = $1::text AND tablename <> '~objects'
+SELECT 'index', tablename, indexname, indexdef
+FROM pg_indexes WHERE schemaname = $1::text AND tablename <> '~objects'
 UNION ALL
 SELECT 'type', t.typname, e.enumlabel, e.enumsortorder::text
 FROM pg_type t JOIN pg_enum e ON e.enumtypid = t.oid WHERE typnamespace = $1::text::regnamespace
