@@ -236,13 +236,18 @@ def test_the_number_of_queries_does_not_grow_with_the_tables(
 ) -> None:
     parent = bound(TableName(schema_name, "parent"), "a : int32")
     declare(connection, parent)
-    few = queries(connection, schema_name)
+    few = fewest_queries(connection, schema_name)
     declare(
         connection,
         *(bound(TableName(schema_name, f"t{i}"), "-> Parent\nb : int16", parent) for i in range(20)),
     )
-    assert queries(connection, schema_name) == few
+    assert fewest_queries(connection, schema_name) == few
     assert len(introspect(connection, [schema_name]).tables) == 21
+
+
+def fewest_queries(connection: Connection, schema: str) -> int:
+    """How many statements reading a schema takes; it begins again where others drop tables meanwhile."""
+    return min(queries(connection, schema) for _ in range(3))
 
 
 def queries(connection: Connection, schema: str) -> int:
