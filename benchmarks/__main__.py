@@ -15,6 +15,7 @@ from benchmarks import (
     bench_fetch1,
     bench_import,
     bench_insert,
+    bench_npy,
     bench_plan,
     bench_populate,
     bench_queries,
@@ -22,6 +23,7 @@ from benchmarks import (
     bench_start,
     bench_stream,
     bench_validate,
+    bench_zarr,
 )
 from benchmarks.report import Row, Verdict, table
 from benchmarks.server import Bench, temporary_bench
@@ -40,6 +42,8 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Iterable[Row]]]] = {
     "queries": bench_queries.measure,
     "stream": bench_stream.measure,
     "validate": bench_validate.measure,
+    "zarr": bench_zarr.measure,
+    "npy": bench_npy.measure,
 }
 
 

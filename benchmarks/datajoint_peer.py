@@ -10,8 +10,10 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 import datajoint as dj
+import numpy as np
 
 from benchmarks import rig, star, tables
+from benchmarks.store_names import BUCKET, FOLDER
 from benchmarks.timing import per_call, race, seconds
 
 Times = dict[str, float]
@@ -100,6 +102,17 @@ def blobs(schema: Any) -> Times:
     }
 
 
+def npy(schema: Any, count: int, in_bucket: int) -> Times:
+    """Arrays written to a store, and read."""
+    name, store = ("PeerBucket", BUCKET) if in_bucket else ("PeerFolder", FOLDER)
+    table = _manual(schema, name, tables.ARRAY.format(store=store))
+
+    def read() -> int:
+        return sum(len(np.asarray(trace)) for trace in table().to_arrays("trace"))
+
+    return {"write": seconds(lambda: table().insert(tables.arrays(count))), "read": seconds(read)}
+
+
 def query(schema: Any, number: int) -> Times:
     """One of the queries over the star, once, and how many rows it gave."""
     classes = SimpleNamespace(**star.declared(schema, dj.Manual))
@@ -120,7 +133,7 @@ def _manual(schema: Any, name: str, definition: str) -> Any:
 
 TASKS: Final[Mapping[str, Callable[..., Times]]] = {
     task.__name__: task
-    for task in (fetch, restrict, fetch1, insert, delete, delete_by_keys, populate, blobs, query)
+    for task in (fetch, restrict, fetch1, insert, delete, delete_by_keys, populate, blobs, npy, query)
 }
 
 

@@ -35,10 +35,13 @@ class DataJointTimes:
         return Row(name, measured, f"DataJoint{note}{stopped}", self.seconds[key], target)
 
 
-def datajoint_times(bench: Bench, task: str, *sizes: int, patience: float | None = None) -> DataJointTimes:
+def datajoint_times(
+    bench: Bench, task: str, *sizes: int, patience: float | None = None, stores: str = ""
+) -> DataJointTimes:
     """Run one task of `benchmarks.datajoint_peer`, for so many seconds at most.
 
     When they are over, they stand under the task's name for the time that is not known.
+    `stores` are the object stores that it may use, as `DJ_STORES` has them.
     """
     if find_spec("datajoint") is None:
         return DataJointTimes(reason="datajoint not installed")
@@ -46,7 +49,7 @@ def datajoint_times(bench: Bench, task: str, *sizes: int, patience: float | None
     try:
         done = subprocess.run(
             [*command, *map(str, sizes)],
-            env=_environment(bench.url, patience),
+            env=_environment(bench.url, patience) | {"DJ_STORES": stores},
             capture_output=True,
             text=True,
             check=False,

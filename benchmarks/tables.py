@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     import polars as pl
 
@@ -32,6 +34,12 @@ TRACE: Final = """
 trace : int32
 ---
 voltage : <blob>
+"""
+
+ARRAY: Final = """
+number : int32
+---
+trace : <npy@{store}>
 """
 
 SOURCE: Final = """
@@ -127,3 +135,11 @@ def noise(rows: int, length: int) -> "np.ndarray[Any, Any]":
     import numpy as np
 
     return np.random.default_rng(4).normal(size=(rows, length))
+
+
+def arrays(rows: int) -> "Iterator[dict[str, Any]]":
+    """Rows of `ARRAY`, 64 KB each."""
+    import numpy as np
+
+    noise = np.random.default_rng(5).normal(size=2 * 8192)
+    return ({"number": number, "trace": noise[number % 8192 :][:8192]} for number in range(rows))

@@ -26,18 +26,21 @@ from djflow._version import __version__
 from djflow.errors import DataJointError, DjflowError
 
 if TYPE_CHECKING:
-    from djflow import deploy, gc, migrate
+    from djflow import deploy, gc, migrate, spark
     from djflow.diagram import Diagram
     from djflow.populate.tiers import AutoPopulated, Compute, Computed, Imported, Ingest
     from djflow.relation.conditions import AndList, Not, Top
     from djflow.relation.frames import Frame
     from djflow.relation.relation import Relation
+    from djflow.relation.stored_column import StoredColumn
     from djflow.relation.universal import U
     from djflow.storage.adapters import StorageAdapter, get_storage_adapter
+    from djflow.storage.chunks import Chunks
     from djflow.storage.codec import Codec, get_codec, list_codecs
     from djflow.storage.codecs.npy_ref import NpyRef
     from djflow.storage.codecs.store_codec import SchemaCodec
     from djflow.storage.handles import FrameRef, ObjectRef
+    from djflow.storage.spark import SparkAdapter
     from djflow.tables.archiving import restore
     from djflow.tables.declared import Table
     from djflow.tables.default import config, conn
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
 _HOMES: Final = {
     "AndList": "djflow.relation.conditions",
     "AutoPopulated": "djflow.populate.tiers",
+    "Chunks": "djflow.storage.chunks",
     "Codec": "djflow.storage.codec",
     "Compute": "djflow.populate.tiers",
     "Computed": "djflow.populate.tiers",
@@ -71,7 +75,9 @@ _HOMES: Final = {
     "Relation": "djflow.relation.relation",
     "Schema": "djflow.tables.schema",
     "SchemaCodec": "djflow.storage.codecs.store_codec",
+    "SparkAdapter": "djflow.storage.spark",
     "StorageAdapter": "djflow.storage.adapters",
+    "StoredColumn": "djflow.relation.stored_column",
     "Table": "djflow.tables.declared",
     "Top": "djflow.relation.conditions",
     "U": "djflow.relation.universal",
@@ -85,6 +91,7 @@ _HOMES: Final = {
     "list_codecs": "djflow.storage.codec",
     "migrate": "djflow.migrate",
     "restore": "djflow.tables.archiving",
+    "spark": "djflow.spark",
     "virtual_schema": "djflow.tables.virtual.module",
 }
 
@@ -108,6 +115,7 @@ def __dir__() -> list[str]:
 __all__ = [
     "AndList",
     "AutoPopulated",
+    "Chunks",
     "Codec",
     "Compute",
     "Computed",
@@ -130,7 +138,9 @@ __all__ = [
     "Relation",
     "Schema",
     "SchemaCodec",
+    "SparkAdapter",
     "StorageAdapter",
+    "StoredColumn",
     "Table",
     "Top",
     "U",
@@ -146,5 +156,6 @@ __all__ = [
     "list_codecs",
     "migrate",
     "restore",
+    "spark",
     "virtual_schema",
 ]

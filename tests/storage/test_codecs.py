@@ -308,7 +308,7 @@ def test_no_pickled_object_is_ever_loaded() -> None:
     path = references(column)[0]["path"]
     header = store.files[path][:128].replace(b"'<i8'", b"'|O' ")
     store.files[path] = header + pickle.dumps([1, 2, 3])
-    with pytest.raises(CorruptObjectError, match="Object arrays"):
+    with pytest.raises(CorruptObjectError, match="holds object"):
         decode("npy", column, store)[0].load()
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from djflow.storage.registry import open_store
-from djflow.storage.remote import opened
+from djflow.storage.remote import opened, s3_objects
 from djflow.storage.remote.s3 import S3Adapter
 from djflow.storage.remote.s3_objects import S3Objects
 from djflow.storage.remote.store import RemoteStore
@@ -34,3 +34,15 @@ def test_the_faster_library_serves_where_settings_have_all_that_it_needs(s3_endp
     chained = open_store(s3_endpoint.settings(access_key="", secret_key=""))
     assert isinstance(chained, RemoteStore)
     assert not isinstance(opened.files(chained.adapter, chained.settings), S3Objects)
+
+
+def test_a_long_listing_comes_in_pages(s3_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3_objects, "_PAGE", 2)
+    paths = {f"folder/{number}" for number in range(5)}
+    for path in paths:
+        s3_store.put(path, b"x")
+    listed = s3_store.list("folder")
+    first = next(listed)
+    s3_store.put("folder/later", b"")
+    assert {first.path, *(file.path for file in listed)} >= paths
+    assert [file.path for file in s3_store.list("folder/3")] == ["folder/3"]

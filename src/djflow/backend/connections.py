@@ -52,6 +52,7 @@ class Connections:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._abandoned: list[object] = []
+        self._companions: list[Connections] = []
         self._reset()
         _open_sessions.add(self)
 
@@ -143,8 +144,14 @@ class Connections:
         if connection is not None:
             connection.close()
 
+    def accompany(self, other: "Connections") -> None:
+        """Have others closed whenever these are."""
+        self._companions.append(other)
+
     def close(self) -> None:
         """Close every connection of this process; the next use opens new ones."""
+        for companion in self._companions:
+            companion.close()
         self._after_fork()
         with self._lock:
             self._bulk.close()

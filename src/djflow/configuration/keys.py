@@ -6,6 +6,7 @@ from typing import Final
 from djflow.configuration.kinds import (
     BACKEND,
     BOOLEAN,
+    CACHE,
     HOME,
     HOST,
     LENGTHS,
@@ -80,6 +81,7 @@ STORE_KINDS: Final = {
     "subfolding": LENGTHS,
     "partition_pattern": TEXT,
     "token_length": integer(4, 16),
+    "cache": CACHE,
 }
 
 OTHER_NAMES: Final = {"jobs.version": "jobs.version_method"}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from djflow.configuration.cache import EXPECTED, read_cache
 from djflow.configuration.database import TlsFiles
 from djflow.configuration.secret import Secret, sealed
 
@@ -138,3 +139,4 @@ TLS: Final = Kind('true, false or {"ssl": {"ca": file, "cert": file, "key": file
 PARAMETERS: Final = Kind("an object of connection parameters, each a text", _read_parameters)
 LENGTHS: Final = Kind("a list of positive integers such as [2, 2]", _read_lengths)
 PREFIX: Final = Kind("a relative path inside the store", _read_prefix)
+CACHE: Final = Kind(EXPECTED, read_cache)

@@ -6,6 +6,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import Final
 
+from djflow.configuration.cache import CacheSettings
 from djflow.configuration.frozen import FrozenMapping
 from djflow.configuration.secret import revealed
 from djflow.errors import ConfigError, did_you_mean
@@ -31,8 +32,9 @@ class StoreSettings:
     Paths in it begin with `hash_prefix`, `schema_prefix` or, where one is set, `filepath_prefix`.
     `subfolding` are the lengths of the folder names that spread hash-addressed files, `partition_pattern`
     the attributes that lead schema-addressed paths (`"subject_id/session_date"`), `token_length` the
-    characters of their random part. `options` is everything else that the protocol needs (`bucket`,
-    `endpoint`, `access_key`...), its credentials wrapped in `Secret`.
+    characters of their random part. `cache` is where copies of what was read are kept on this machine.
+    `options` is everything else that the protocol needs (`bucket`, `endpoint`, `access_key`...), its
+    credentials wrapped in `Secret`.
     """
 
     name: str
@@ -44,6 +46,7 @@ class StoreSettings:
     subfolding: tuple[int, ...] = ()
     partition_pattern: str | None = None
     token_length: int = 8
+    cache: CacheSettings | None = None
     options: FrozenMapping[object] = field(default_factory=FrozenMapping)
 
     def spec(self) -> dict[str, object]:
@@ -56,8 +59,11 @@ class StoreSettings:
         return common | dict(self.options)
 
     def revealed(self) -> dict[str, object]:
-        """The same with plain values, for the library that opens the store: keep it out of messages."""
-        return {name: revealed(value) for name, value in self.spec().items()}
+        """The same with plain values, for the library that opens the store: keep it out of messages.
+
+        Without the cache, of which that library knows nothing.
+        """
+        return {name: revealed(value) for name, value in self.spec().items() if name != "cache"}
 
     def check(self) -> None:
         """Raise `ConfigError` if a required setting is missing or sections overlap."""
@@ -68,6 +74,12 @@ class StoreSettings:
             keys = ", ".join(f"'stores.{self.name}.{attribute}'" for attribute in missing)
             raise ConfigError(
                 f"Store {self.name!r} is incomplete: set {keys}.", key=f"stores.{self.name}.{missing[0]}"
+            )
+        if self.cache and self.protocol == "file":
+            raise ConfigError(
+                f"Store {self.name!r} is a folder of this machine, which is read without a cache. "
+                f"Remove 'stores.{self.name}.cache'.",
+                key=f"stores.{self.name}.cache",
             )
         self._check_sections()
 

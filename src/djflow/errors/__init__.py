@@ -40,6 +40,7 @@ DjflowError (= DataJointError)
 │   ├── MissingExternalFile
 │   ├── BucketInaccessible
 │   ├── StoreFullError
+│   ├── RegionError              a part of a chunk of an array that several writers share
 │   └── CorruptObjectError       stored bytes that are not what was written
 ├── ThreadSafetyError
 └── PlannerBugError              a rewrite rule broke its promise: please report
@@ -91,6 +92,7 @@ from djflow.errors.storage import (
     BucketInaccessible,
     CorruptObjectError,
     MissingExternalFile,
+    RegionError,
     StorageError,
     StoreFullError,
 )
@@ -137,6 +139,7 @@ __all__ = [
     "PlannerBugError",
     "QueryError",
     "QuerySyntaxError",
+    "RegionError",
     "RetryableError",
     "SemanticMatchError",
     "SerializationError",

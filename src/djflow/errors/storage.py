@@ -31,6 +31,20 @@ class StoreFullError(StorageError):
     """The store has no room left; nothing of the object was kept."""
 
 
+class RegionError(StorageError):
+    """A write to a part of a chunk of an array that several writers share.
+
+    Attributes, as texts: `region`, `chunks` (the shape of a chunk or shard), `nearest` (whole ones).
+    """
+
+    def __init__(self, region: str, chunks: str, nearest: str) -> None:
+        self.region, self.chunks, self.nearest = region, chunks, nearest
+        super().__init__(
+            f"Region {region} has parts of chunks of shape {chunks}, to which others may write at the same "
+            f"time: one of you would lose what it wrote. Write whole chunks, such as {nearest}."
+        )
+
+
 class CorruptObjectError(StorageError):
     """Stored bytes that cannot be what was written.
 

@@ -211,6 +211,11 @@ class Database:
         return self._stores[spec]
 
 
+def databases() -> list[Database]:
+    """All databases of this process that are in use, the oldest first."""
+    return list(_of_this_process.values())
+
+
 def _restored(name: str, settings: Settings) -> Database:
     """The database that was pickled, if it is of this process; else another one for the same settings.
 

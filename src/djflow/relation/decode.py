@@ -64,8 +64,20 @@ def arrow_values(rows: pa.Table, heading: Heading, database: Database) -> pa.Tab
             column = _one_array(rows.column(position))
             decoded = codec_for(attribute.type).arrow_column(column, codec_context(attribute, database))
             if decoded is not None:
+                _offer_namespace(decoded, database)
                 rows = rows.set_column(position, attribute.name, decoded)
     return rows
+
+
+def _offer_namespace(column: pa.Array, database: Database) -> None:
+    """Once there are references, give series of Polars their `.dj`; it finds what this database refers to."""
+    from djflow.storage.codecs.references import REFERENCE
+
+    if column.type == REFERENCE:
+        from djflow.relation import column_objects, stored_column
+
+        assert stored_column  # noqa: S101 - importing it is what registers the namespace
+        column_objects.remember(database)
 
 
 def needs_objects(rows: pa.Table, heading: Heading) -> list[Attribute]:

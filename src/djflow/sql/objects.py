@@ -73,6 +73,10 @@ PLACE: Final = """
 SELECT to_regnamespace(quote_ident($1))::oid::bigint,
   to_regclass(format('%I.%I', $1::text, $2::text)) IS NOT NULL
 """
+# Two who restore a schema that is not there one after another.
+CLAIM_SECTION: Final = "SELECT pg_advisory_xact_lock(hashtextextended('djflow section ' || $1::text, 0))"
+TRY_SECTION: Final = "SELECT pg_try_advisory_xact_lock(hashtextextended('djflow section ' || $1::text, 0))"
+SCHEMAS: Final = "SELECT nspname::text FROM pg_namespace WHERE nspname::text = ANY ($1::text[])"
 WRITER: Final = "SELECT pg_current_xact_id()::text, to_regnamespace(quote_ident($1))::oid::bigint"
 
 
@@ -131,6 +135,11 @@ def count_objects(schema: str) -> str:
         f"SELECT kind, count(*) FROM {_table(schema)}\n"
         "WHERE store = ANY ($1::text[]) AND removed_at IS NULL GROUP BY kind"
     )
+
+
+def count_all_objects(schema: str) -> str:
+    """The query for how many objects are recorded, in all stores."""
+    return f"SELECT count(*) FROM {_table(schema)} WHERE removed_at IS NULL"
 
 
 def select_recorded(schema: str) -> str:
@@ -193,15 +202,14 @@ def condemn_objects(schema: str, columns: Sequence[ReferenceColumn]) -> str:
     )
 
 
-def bury_objects(schema: str) -> tuple[str, str]:
-    """The statements that record the removal of objects; the parameters are a store and the paths.
+def bury_objects(schema: str) -> str:
+    """The statement that records the removal of objects; its parameters are a store and the paths.
 
-    Paths with a random part never come again and are forgotten. Those of contents do.
+    The records stay for a while: contents are written again, and rows come back from an archive.
     """
-    which = f"WHERE store = $1 AND {_is_one_of('path', '$2')}"
     return (
-        f"DELETE FROM {_table(schema)} {which} AND kind = '{Kind.OWNED}'",
-        f"UPDATE {_table(schema)} SET removed_at = clock_timestamp() {which}",
+        f"UPDATE {_table(schema)} SET removed_at = clock_timestamp()\n"
+        f"WHERE store = $1 AND {_is_one_of('path', '$2')}"
     )
 
 
@@ -227,9 +235,11 @@ def adopt_objects(schema: str) -> str:
 
 
 # A policy that hides rows would hide what refers to an object: the server then refuses instead. Who waits for
-# the lock of one table holds those of others, so the wait ends before it can come to a deadlock.
-SEE_ALL_ROWS: Final = (
-    "SELECT set_config('row_security', 'off', true), set_config('lock_timeout', '500ms', true)"
+# the lock of one table holds those of others, so the wait ends before it can come to a deadlock. References
+# are few or all of a database's: guessed to be few, they would be compared one by one with each object.
+LOOK_AT_ALL: Final = (
+    "SELECT set_config('row_security', 'off', true), set_config('lock_timeout', '500ms', true),"
+    " set_config('enable_nestloop', 'off', true)"
 )
 
 

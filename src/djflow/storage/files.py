@@ -1,17 +1,27 @@
 """Files of this machine: written whole or not at all, and copied to and from stores."""
 
-import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from io import BufferedWriter, FileIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Final, TypeAlias
 
 from djflow.errors import StorageError
+from djflow.storage.flushing import AtOnce, Flushing
+from djflow.storage.paths import unfinished
+
+Translated: TypeAlias = Callable[[], AbstractContextManager[None]]
+
+AT_ONCE: Final = AtOnce()
+_BUFFER: Final = 1 << 16  # bytes
 
 
 class WholeFile:
-    """A file that replaces `target` when it is committed, flushed to disk, and leaves no trace if discarded.
+    """A file that replaces `target` when it is committed, and leaves no trace if discarded.
+
+    What is written to it is written inside `translated()`, which may tell the system's errors otherwise.
+    `flushing` says when it reaches the disk, by default before it has its name.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -23,30 +33,66 @@ class WholeFile:
     (False, b'text')
     """
 
-    def __init__(self, target: Path) -> None:
-        self._target = target
-        self._temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
-        self.file: BinaryIO = self._temporary.open("xb")
+    def __init__(
+        self, target: Path, translated: Translated = nullcontext, flushing: Flushing = AT_ONCE
+    ) -> None:
+        self._target, self._flushing = target, flushing
+        self._temporary, self.file = _open_beside(target, translated)
 
     def commit(self) -> None:
-        """Flush the file to disk and give it its name."""
+        """Give the file its name."""
         try:
             self.file.flush()
-            os.fsync(self.file.fileno())
+            self._flushing.file(self.file.fileno(), self._target)
             self.file.close()
             self._temporary.replace(self._target)
         except BaseException:
             self.discard()
             raise
-        flush(self._target.parent)
+        self._leave_crowd()
+        self._flushing.path(self._target.parent)
 
     def discard(self) -> None:
         """Forget what was written."""
         try:
-            with suppress(OSError):  # what was not flushed, to a full disk
+            with suppress(OSError, StorageError):  # what was not flushed, to a full disk
                 self.file.close()
         finally:
             self._temporary.unlink(missing_ok=True)
+            self._leave_crowd()
+
+    def _leave_crowd(self) -> None:
+        if self._temporary.parent != self._target.parent:
+            with suppress(OSError):  # others are in it
+                self._temporary.parent.rmdir()
+
+
+class _Raw(FileIO):
+    def __init__(self, path: Path, translated: Translated) -> None:
+        super().__init__(path, "xb")
+        self._translated = translated
+
+    def write(self, data: Any) -> int:
+        with self._translated():
+            return super().write(data)
+
+
+def _new(path: Path, translated: Translated) -> BinaryIO:
+    return BufferedWriter(_Raw(path, translated), _BUFFER)
+
+
+def _open_beside(target: Path, translated: Translated) -> tuple[Path, BinaryIO]:
+    """A new file beside another one."""
+    alone, crowd = (target.with_name(name) for name in unfinished(target.name))
+    try:
+        return alone, _new(alone, translated)
+    except FileExistsError:  # somebody writes the same now, or was interrupted
+        pass
+    while True:
+        crowd.mkdir(exist_ok=True)
+        file = crowd / secrets.token_hex(8)
+        with suppress(FileNotFoundError):  # the last of the others has just removed the folder
+            return file, _new(file, translated)
 
 
 @contextmanager
@@ -75,14 +121,3 @@ def copying_to(target: Path) -> Iterator[BinaryIO]:
             reason = error.strerror or error
             raise StorageError(f"{str(target)!r} cannot be written: {reason}.") from error
         raise
-
-
-def flush(path: Path) -> None:
-    """Return once a file, or the entries of a folder, survive a power loss."""
-    if os.name == "nt" and path.is_dir():
-        return  # Windows flushes entries with their files
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -6,19 +6,22 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from djflow.errors import BucketInaccessible, MissingExternalFile, StorageError, StoreFullError
-from djflow.storage.files import WholeFile, copying_from, copying_to, flush
-from djflow.storage.paths import DEFAULT_LAYOUT, StoreLayout, check_path
+from djflow.storage.files import AT_ONCE, WholeFile, copying_from, copying_to
+from djflow.storage.flushing import Flushing, Together
+from djflow.storage.paths import DEFAULT_LAYOUT, StoreLayout, check_path, unfinished
 from djflow.storage.store import StoredFile
 
 if TYPE_CHECKING:
     import fsspec
-    import zarr.storage
+    import zarr.abc.store
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _ABSENT: Final = (FileNotFoundError, NotADirectoryError)
@@ -43,6 +46,7 @@ class LocalStore:
     root: Path
     name: str = ""
     layout: StoreLayout = DEFAULT_LAYOUT
+    flushing: Flushing = field(default=AT_ONCE, repr=False, compare=False)
 
     def put(self, path: str, data: bytes | memoryview) -> None:
         """Write a file whole or not at all."""
@@ -65,8 +69,8 @@ class LocalStore:
         target = self._locate(path)
         with self._translated(path):
             self._make_root()
-            _make_folders(target.parent)
-            writing = WholeFile(target)
+            _make_folders(target.parent, self.flushing)
+            writing = WholeFile(target, partial(self._translated, path), self.flushing)
         try:
             yield writing.file
         except BaseException:  # the block's own, so it stays as it is
@@ -99,13 +103,12 @@ class LocalStore:
             return target.stat().st_size
 
     def remove(self, path: str) -> None:
-        """Remove a file or a tree."""
-        target = self._locate(path)
-        with self._translated(path), suppress(*_ABSENT):
-            if target.is_dir():
-                shutil.rmtree(target)
-            else:
-                target.unlink()
+        """Remove a file or a tree, and what its interrupted writers left."""
+        self._locate(path)
+        with self._translated(path):
+            self.root.stat()  # what is in a store that is not mounted is not removed
+            for each in (path, *unfinished(path)):
+                _remove(f"{self.root}/{each}")
 
     def list(self, prefix: str) -> Iterator[StoredFile]:
         """The files below a path."""
@@ -122,14 +125,22 @@ class LocalStore:
                         path = file.relative_to(self.root).as_posix()
                         yield StoredFile(path, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
+    @contextmanager
+    def batch(self) -> Iterator["LocalStore"]:
+        """The store for writing many files, which are flushed together."""
+        written = Together()
+        yield replace(self, flushing=written)
+        with self._translated(""):
+            written.flush()
+
     def sync(self, path: str) -> None:
-        """Return once all that was written below `path` survives a power loss."""
+        """Return once all that was written below `path` survives a power loss; in a batch, its end waits."""
         target = self._locate(path)
         with self._translated(path):
             for file in [*_files(target), *_folders(target)]:
-                flush(file)
+                self.flushing.path(file)
             for folder in (target, *target.parents):
-                flush(folder)
+                self.flushing.path(folder)
                 if folder == self.root:
                     break
 
@@ -137,15 +148,18 @@ class LocalStore:
         """Where the object lies."""
         return self._locate(path)
 
-    def zarr_store(self, path: str, *, read_only: bool) -> "zarr.storage.LocalStore":
+    def zarr_store(self, path: str, *, read_only: bool) -> "zarr.abc.store.Store":
         """A Zarr store whose root is the folder at `path`."""
         from zarr.storage import LocalStore as ZarrFolder
 
         target = self._locate(path)
-        if not read_only:
-            with self._translated(path):
-                self._make_root()
-        return ZarrFolder(target, read_only=read_only)
+        if read_only:
+            return ZarrFolder(target, read_only=True)
+        from djflow.storage.local_zarr import FlushedStore
+
+        with self._translated(path):
+            self._make_root()
+        return FlushedStore(ZarrFolder(target), partial(self._translated, path))
 
     def filesystem(self, path: str) -> "tuple[fsspec.AbstractFileSystem, str]":
         """The local file system, and the object's absolute path."""
@@ -155,7 +169,7 @@ class LocalStore:
 
     def _locate(self, path: str) -> Path:
         target = self.root / check_path(path)
-        if not target.resolve().is_relative_to(self.root.resolve()):
+        if _may_lead_away(self.root, path) and not target.resolve().is_relative_to(self.root.resolve()):
             raise StorageError(f"{path!r} leads through a symbolic link out of {self._title}.")
         return target
 
@@ -189,14 +203,29 @@ class LocalStore:
             raise StorageError(f"{path!r} in {self._title}: {error.strerror or error}.") from error
 
 
-def _make_folders(folder: Path) -> None:
-    """Make a folder and its parents, each entry flushed to disk."""
+def _may_lead_away(root: Path, path: str) -> bool:
+    """Whether there is a symbolic link on the way; resolving each path would take ten times as long."""
+    steps = accumulate(path.split("/"), "{}/{}".format, initial=str(root))
+    return os.name == "nt" or any(os.path.islink(step) for step in islice(steps, 1, None))  # noqa: PTH114
+
+
+def _remove(place: str) -> None:
+    with suppress(*_ABSENT):
+        try:
+            os.unlink(place)  # noqa: PTH108 - of text: as many as there are, paths take longer than the system
+        except (IsADirectoryError, PermissionError):  # which of them, depends on the system
+            if not os.path.isdir(place):  # noqa: PTH112
+                raise
+            shutil.rmtree(place)
+
+
+def _make_folders(folder: Path, flushing: Flushing) -> None:
     if folder.is_dir():
         return
-    _make_folders(folder.parent)
+    _make_folders(folder.parent, flushing)
     with suppress(FileExistsError):
         folder.mkdir()
-        flush(folder.parent)
+        flushing.path(folder.parent)
 
 
 def _files(folder: Path) -> list[Path]:

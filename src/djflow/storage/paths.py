@@ -1,6 +1,7 @@
 """Where objects lie in a store: pure construction and checking of paths."""
 
 import hashlib
+import re
 import secrets
 import string
 from base64 import b32encode
@@ -14,6 +15,7 @@ from djflow.errors import StorageError
 from djflow.model.names import TableName
 
 _TOKEN_ALPHABET: Final = string.ascii_letters + string.digits + "-_"
+_UNFINISHED: Final = re.compile(r"(.*/|)\.([^/]+)\.tmps?", re.DOTALL)
 _MAX_SEGMENT: Final = 200  # bytes; file systems allow 255, and a temporary name is longer than its file's
 
 
@@ -100,6 +102,30 @@ def new_token(length: int) -> str:
     8
     """
     return "".join(secrets.choice(_TOKEN_ALPHABET) for _ in range(length))
+
+
+def unfinished(path: str) -> tuple[str, str]:
+    """Where an object's writer puts what is not whole yet, and the folder for others who write the same.
+
+    Both follow from the object's path, so that what a killed writer left behind is found with the object.
+
+    >>> unfinished("_schema/lab/a.npy")
+    ('_schema/lab/.a.npy.tmp', '_schema/lab/.a.npy.tmps')
+    """
+    folder, slash, name = path.rpartition("/")
+    if len(name.encode("utf-8", "surrogateescape")) > _MAX_SEGMENT:
+        name = content_hash(name.encode("utf-8", "surrogateescape"))
+    return f"{folder}{slash}.{name}.tmp", f"{folder}{slash}.{name}.tmps"
+
+
+def finished(path: str) -> str:
+    """The object to which an unfinished file, or a folder of them, belongs; other paths are their own.
+
+    >>> finished("_schema/lab/.a.npy.tmps"), finished("_schema/lab/a.npy")
+    ('_schema/lab/a.npy', '_schema/lab/a.npy')
+    """
+    found = _UNFINISHED.fullmatch(path)
+    return f"{found[1]}{found[2]}" if found else path
 
 
 def check_path(path: str) -> str:

@@ -32,6 +32,7 @@ def _open_folder(settings: "StoreSettings") -> Store:
 
 def _open_remote(settings: "StoreSettings") -> Store:
     from djflow.storage.adapters import get_storage_adapter
+    from djflow.storage.cached import with_cache
     from djflow.storage.remote.store import RemoteStore
 
     try:
@@ -39,7 +40,7 @@ def _open_remote(settings: "StoreSettings") -> Store:
         adapter.validate_spec(settings.revealed())
     except DjflowError as error:
         raise ConfigError(f"Store {settings.name!r}: {error}", key=f"stores.{settings.name}") from error
-    return RemoteStore(settings, adapter, _layout(settings))
+    return with_cache(RemoteStore(settings, adapter, _layout(settings)), settings)
 
 
 def _layout(settings: "StoreSettings") -> StoreLayout:

@@ -74,6 +74,13 @@ class Store(Protocol):
         """
         ...
 
+    def batch(self) -> "AbstractContextManager[Store]":
+        """The same store for writing many files: they survive a power loss once the block has ended.
+
+        `with store.batch() as batch: batch.put(...)`. Where the block raises, they may or may not be there.
+        """
+        ...
+
     def open(self, path: str) -> BinaryIO:
         """A file to be read in pieces; close it after use."""
         ...
@@ -99,7 +106,7 @@ class Store(Protocol):
         ...
 
     def sync(self, path: str) -> None:
-        """Return once all that was written below `path` survives a power loss."""
+        """Return once all that was written below `path` survives a power loss; in a batch, its end waits."""
         ...
 
     def local_path(self, path: str) -> Path | None:

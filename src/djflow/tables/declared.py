@@ -17,14 +17,17 @@ from djflow.relation.database import Database
 from djflow.relation.relation import Relation
 from djflow.sql.identifiers import qualified
 from djflow.tables import deletion, update, validation, write
+from djflow.tables.objects.moves import MovesObjects
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     import polars as pl
 
     from djflow.tables.alteration.plan import AlterationPlan
     from djflow.tables.schema import Schema
+    from djflow.tables.staged import StagedInsert
 
 OnConflict: TypeAlias = Literal["error", "skip", "update", "match"]
 
@@ -33,7 +36,7 @@ _INSTANCE_NAMES: Final = frozenset(
     {name for name in vars(Relation) if not name.startswith("_")}
     | {"insert", "insert1", "describe", "table_name", "full_table_name", "populate", "progress", "key_source"}
     | {"_repr_html_", "__arrow_c_stream__", "alter", "delete", "delete_quick", "drop", "update1", "validate"}
-    | {"verify"}
+    | {"copy_objects", "move_objects", "staged_insert1", "verify"}
 )
 
 
@@ -112,7 +115,7 @@ def _instance(cls: type) -> Relation:
     return instance
 
 
-class Table(Relation, metaclass=TableMeta):
+class Table(Relation, MovesObjects, metaclass=TableMeta):
     """Base of the tiers. Subclass a tier, give it a `definition`, and decorate it with a schema."""
 
     definition: ClassVar[str]
@@ -216,6 +219,19 @@ class Table(Relation, metaclass=TableMeta):
     def insert1(self, row: Any, **options: Any) -> None:
         """Insert one row; options as for `insert`."""
         self.insert((row,), **options)
+
+    @property
+    def staged_insert1(self) -> "AbstractContextManager[StagedInsert]":
+        """A block that inserts one row, whose objects grow in their stores meanwhile.
+
+        `with Session.staged_insert1 as staged:` gives `staged.rec`, a dict for the row's values, and methods
+        that begin objects, such as `staged.zarr("frames", shape=(0, 512, 512), dtype="u2")`. The primary key
+        comes before the first object. The row is inserted when the block ends; where it raises anything, the
+        objects are removed, and there is no row.
+        """
+        from djflow.tables.staged import staged_insert1
+
+        return staged_insert1(self.table_model, self.connection)
 
     def validate(
         self, rows: Any, *, ignore_extra_fields: bool = False, database: bool = False

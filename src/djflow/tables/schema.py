@@ -22,6 +22,7 @@ from djflow.tables.arguments import check_connection, check_mapping, check_schem
 from djflow.tables.declare import declare, schema_exists
 from djflow.tables.declared import Table
 from djflow.tables.default import conn, require_shared_state
+from djflow.tables.objects.dropping import remaining_objects
 from djflow.tables.objects.journal import create_record
 from djflow.tables.prompt import asks, confirmed
 from djflow.tables.registry import Registry, parts_of
@@ -336,6 +337,7 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
     def drop(self, prompt: bool | None = None) -> None:  # noqa: FBT001 - documented
         """Drop the schema with all tables and rows. Asks first in interactive use, unless `prompt` is False.
 
+        Objects stay in their stores, where `dj.gc` finds them: other rows may refer to them.
         Raises `DjflowError` where tables of another schema depend on it.
         """
         session = self.connection.session
@@ -346,7 +348,8 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
             raise DjflowError(
                 f"Other schemas depend on {self.database!r}: {', '.join(dependents)}. Drop them first."
             )
-        question = f"Drop schema {self.database!r} with all its tables and rows?"
+        objects = remaining_objects(session, self.database)
+        question = f"Drop schema {self.database!r} with all its tables and rows?{objects}"
         if asks(prompt, safe=self.connection.settings.safemode) and not confirmed(question):
             return
         session.execute(drop_schema(self.database))

@@ -130,7 +130,7 @@ def insert(table: Table, source: Any, database: Database, options: InsertOptions
         _insert_query(table, source, database, options)
         return
     for run in _runs(table, source, database, options):
-        _insert_batches(table, run, database, options.on_conflict)
+        insert_batches(table, run, database, options.on_conflict)
 
 
 def _runs(
@@ -176,9 +176,10 @@ def encoder(table: Table, database: Database) -> Encode:
     return encode
 
 
-def _insert_batches(
+def insert_batches(
     table: Table, batches: Iterator[pa.RecordBatch], database: Database, policy: OnConflict
 ) -> None:
+    """Insert all rows of some batches in one transaction."""
     if any(key.parent == table.name for key in table.foreign_keys):
         # Rows may refer to later ones, and the server looks when a statement ends.
         batches = _as_one(list(batches))

@@ -1,7 +1,7 @@
 """A store in this process's memory."""
 
 from collections.abc import Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BytesIO
@@ -98,6 +98,10 @@ class MemoryStore:
         inside = _within(check_path(prefix)) if prefix else bool
         names = [name for name in tuple(self.files) if inside(name)]
         return (StoredFile(name, len(self.files[name]), self.written[name]) for name in names)
+
+    def batch(self) -> "AbstractContextManager[MemoryStore]":
+        """The store itself."""
+        return nullcontext(self)
 
     def sync(self, path: str) -> None:
         """Nothing in memory survives a power loss."""

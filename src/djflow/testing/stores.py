@@ -221,6 +221,16 @@ class StoreContract:
         assert store.get("same") in contents  # noqa: S101
         assert [store.get(f"folder/{data[0]}") for data in contents] == contents  # noqa: S101
 
+    def test_a_batch_writes_what_the_store_has_then(self) -> None:
+        """Whether what is in it survives a power loss is told by the batch's end alone."""
+        store = self.make()
+        with store.batch() as batch:
+            map_threads(lambda number: batch.put(f"folder/{number}/file", bytes([number])), range(9))
+            with batch.create("pieces") as file:
+                file.write(b"ab")
+        assert store.get("pieces") == b"ab"  # noqa: S101
+        assert [store.get(f"folder/{number}/file")[0] for number in range(9)] == [*range(9)]  # noqa: S101
+
     def test_a_zarr_array_is_kept_at_its_path(self) -> None:
         """What one Zarr store wrote, another at the same path reads."""
         import zarr

@@ -1,7 +1,8 @@
 """Writers and collectors on threads of their own, who stop before each thing that they do with a store."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Lock, Thread
 from typing import Any
@@ -66,7 +67,7 @@ class GatedStore:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._store, name)
-        if name not in ("exists", "put", "remove", "size"):
+        if name not in ("exists", "list", "put", "remove", "size"):
             return found
 
         def gated(*arguments: Any) -> Any:
@@ -74,6 +75,12 @@ class GatedStore:
             return found(*arguments)
 
         return gated
+
+    @contextmanager
+    def batch(self) -> Iterator["GatedStore"]:
+        """The store for many files, behind the same gate."""
+        with self._store.batch() as batch:
+            yield GatedStore(batch, self._gate)
 
 
 class GatedDatabase(Database):

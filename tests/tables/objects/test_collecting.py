@@ -401,3 +401,46 @@ def test_a_locked_table_is_waited_for(lab: Lab, connection: "psycopg.Connection[
     collecting.join()
 
     assert results[0]["deleted"] == 2
+
+
+def test_objects_of_a_dropped_schema_are_found_and_collected(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    lab.insert(1, 2)
+
+    def answer(question: str) -> str:
+        asked.append(question)
+        return "yes"
+
+    monkeypatch.setattr("builtins.input", answer)
+    lab.schema.drop(prompt=True)
+
+    assert "Its 3 objects stay in their stores" in asked[0]
+    collector = GarbageCollector(lab.schema, grace=ZERO)
+    assert collector.plan().is_empty()
+    assert set(collector.audit()["path"]) == lab.stored() != set()
+    assert not lab.schema.exists
+
+    collector.audit(dry_run=False)
+    assert collector.collect(dry_run=False)["deleted"] == 3
+    assert lab.stored() == set()
+    lab.schema.drop(prompt=False)
+
+
+def test_what_rows_of_others_refer_to_survives_the_drop_of_its_schema(lab: Lab) -> None:
+    lab.insert(3)
+    other = Schema(f"{lab.schema.database}_b", connection=lab.database)
+    try:
+        copy = other(type("Copy", (Manual,), {"definition": "recording : int32\n---\ntrace : <npy@>"}))
+        copy().insert(lab.recording().proj("trace"))
+        lab.schema.drop(prompt=False)
+
+        collector = GarbageCollector(lab.schema, grace=ZERO)
+        assert len(collector.audit(dry_run=False)) == 1  # the note
+        collector.collect(dry_run=False)
+
+        assert np.array_equal(copy().fetch1("trace"), np.arange(3))
+        assert len(lab.stored()) == 1
+    finally:
+        other.drop(prompt=False)

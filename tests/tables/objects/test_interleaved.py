@@ -1,6 +1,11 @@
-"""Writers and collectors in any order, whose connections break at any point: a reference always resolves."""
+"""Writers, collectors, auditors and restorers in any order, whose connections break at any point.
 
+`DJFLOW_TEST_EXAMPLES` sets how many scenarios are tried.
+"""
+
+import os
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
@@ -19,6 +24,7 @@ from tests.tables.objects.actors import Actor, Gate, GatedDatabase, Killed, Shar
 
 from djflow.errors import DjflowError
 from djflow.gc import GarbageCollector
+from djflow.tables.archive.restore import restore_archive
 from djflow.tables.free import FreeTable
 from djflow.tables.schema import Schema
 from djflow.tables.tiers import Manual
@@ -28,6 +34,7 @@ if TYPE_CHECKING:
     from djflow.tables.objects.collector import GarbageCollector as Collector
 
 ZERO = timedelta(0)
+EXAMPLES = max(10, int(os.environ.get("DJFLOW_TEST_EXAMPLES", "0")) // 20)
 DEFINITION = f"""
 page : int32
 ---
@@ -35,19 +42,31 @@ text : <{SharedText.name}@>
 image : <npy@>
 content : varchar(1)
 """
+COPY = f"""
+page : int32
+---
+text : <{SharedText.name}@>
+image : <npy@>
+"""
 
 
 class Scenario(RuleBasedStateMachine):
-    """At most three actors at once; rows are deleted in between."""
+    """At most three actors at once; rows are deleted, kept in archives and copied in between.
+
+    A copy is one statement: a grace period of 0 is not for transactions that copy rows and stay open.
+    """
 
     database: ClassVar["Database"]
+    folder: ClassVar[Path]
 
     @initialize()
     def begin(self) -> None:
         self.schema = Schema(f"test_{uuid4().hex[:12]}", connection=self.database)
         table = self.schema(type("Page", (Manual,), {"definition": DEFINITION}))
         table().insert([(0, "z", _image(), "z")])
+        self.schema(type("Copy", (Manual,), {"definition": COPY}))().insert([(0, "z", _image())])
         self.name = self.schema.database
+        self.archives: list[Path] = []
         self.store = self.database.open_store("")
         self.actors: list[Actor] = []
         self.pages = 0
@@ -74,6 +93,26 @@ class Scenario(RuleBasedStateMachine):
             self.collector(database).collect(dry_run=False)
 
         self.actors.append(Actor(self.database.settings, collect))
+
+    @precondition(lambda self: len(self.actors) < 3)
+    @rule()
+    def start_an_auditor(self) -> None:
+        def audit(database: GatedDatabase, _gate: Gate) -> None:
+            self.collector(database).audit(dry_run=False)
+
+        self.actors.append(Actor(self.database.settings, audit))
+
+    @precondition(lambda self: len(self.actors) < 3 and self.archives)
+    @rule(choice=st.integers(0, 2))
+    def start_a_restorer(self, choice: int) -> None:
+        archive = self.archives[choice % len(self.archives)]
+
+        def restore(database: GatedDatabase, gate: Gate) -> None:
+            with database.transaction:
+                restore_archive(database, archive, on_conflict="skip")
+                gate.stop()
+
+        self.actors.append(Actor(self.database.settings, restore))
 
     @precondition(lambda self: self.actors)
     @rule(choice=st.integers(0, 2), steps=st.integers(1, 4))
@@ -105,6 +144,26 @@ class Scenario(RuleBasedStateMachine):
     @rule(content=st.sampled_from("ab"))
     def delete_rows(self, content: str) -> None:
         self.database.query(f'DELETE FROM "{self.name}".page WHERE content = $1', (content,))
+
+    @precondition(lambda self: len(self.archives) < 3)
+    @rule(content=st.sampled_from("ab"))
+    def delete_and_keep(self, content: str) -> None:
+        archive = self.folder / uuid4().hex
+        pages = FreeTable(self.database, f"{self.name}.page")
+        if (pages & {"content": content}).delete(archive=archive, prompt=False):
+            self.archives.append(archive)
+
+    @rule(content=st.sampled_from("ab"))
+    def copy_rows(self, content: str) -> None:
+        self.database.query(
+            f'INSERT INTO "{self.name}".copy SELECT page, text, image FROM "{self.name}".page '
+            "WHERE content = $1 ON CONFLICT DO NOTHING",
+            (content,),
+        )
+
+    @rule()
+    def delete_copies(self) -> None:
+        self.database.query(f'DELETE FROM "{self.name}".copy WHERE page > 0')
 
     # laws
 
@@ -149,7 +208,8 @@ class Scenario(RuleBasedStateMachine):
 
     def referred(self) -> set[str]:
         """The paths in committed rows."""
-        sql = f"SELECT text->>'path', image->>'path' FROM \"{self.name}\".page"
+        paths = "SELECT text->>'path', image->>'path' FROM"
+        sql = f'{paths} "{self.name}".page UNION ALL {paths} "{self.name}".copy'
         return {path for row in self.database.query(sql) for path in row}
 
 
@@ -159,11 +219,11 @@ def _image() -> Any:
     return np.zeros(1)
 
 
-def test_a_reference_in_a_committed_row_always_resolves(database: "Database") -> None:
+def test_a_reference_in_a_committed_row_always_resolves(database: "Database", tmp_path: Path) -> None:
     class Here(Scenario):
         pass
 
-    Here.database = database
+    Here.database, Here.folder = database, tmp_path
     run_state_machine_as_test(
-        Here, settings=hypothesis_settings(max_examples=8, stateful_step_count=25, deadline=None)
+        Here, settings=hypothesis_settings(max_examples=EXAMPLES, stateful_step_count=30, deadline=None)
     )

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -25,6 +26,7 @@ from djflow.storage.codecs.store_codec import SchemaCodec
 from djflow.storage.store import Store
 from djflow.tables.free import FreeTable
 from djflow.tables.objects import journal
+from djflow.tables.objects.aside import aside
 from djflow.tables.schema import Schema
 from djflow.tables.tiers import Manual
 
@@ -327,3 +329,19 @@ def _as_role(database: Database, server_url: str, role: str) -> Database:
         },
     )
     return Database(lambda: given)
+
+
+def test_a_database_that_is_closed_has_no_connection_left(
+    lab: Lab, connection: "psycopg.Connection[Any]"
+) -> None:
+    lab.insert(1)
+    session = lab.database.session
+    pids = [each.execute("SELECT pg_backend_pid()")[0][0] for each in (session, aside(session))]
+
+    lab.database.close()
+
+    until = time.monotonic() + 30
+    while connection.execute("SELECT FROM pg_stat_activity WHERE pid = ANY (%s)", [pids]).fetchall():
+        assert time.monotonic() < until
+        time.sleep(0.002)
+    lab.insert(2)

@@ -6,12 +6,14 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from djflow.errors import CorruptObjectError
+from djflow.errors import CorruptObjectError, StorageError
 from djflow.storage.codec import Codec, ColumnContext, Values, codec_for
 from djflow.storage.codecs.hash import hashed
 from djflow.storage.files import copying_from
 from djflow.storage.handles.unpack import is_safe_name, unpack_file
 from djflow.storage.parallel import map_threads
+from djflow.storage.staging.content_draft import content_draft
+from djflow.storage.staging.draft import MakeDraft
 
 _ENDS: Final = b"\0"  # the name; the content follows
 
@@ -72,6 +74,10 @@ class AttachCodec(Codec):
         inner = hashed(context)
         return codec_for(inner.type).encode_column(contents, inner)
 
+    def stages(self) -> Mapping[str, MakeDraft]:
+        """`staged.open()`, for the content of a file that is named after the attribute and the extension."""
+        return {"open": content_draft(_before)}
+
     def decode_column(self, column: pa.Array, context: ColumnContext) -> list[Any]:
         """The paths of copies in the download folder, which is made where it is missing.
 
@@ -97,6 +103,12 @@ class AttachCodec(Codec):
     def _fetch(self, column: pa.Array, context: ColumnContext) -> list[Any]:
         inner = hashed(context)
         return codec_for(inner.type).decode_column(column, inner)
+
+
+def _before(name: str, _size: int) -> bytes:
+    if not is_safe_name(name):
+        raise StorageError(f"{name!r} is a name that not every machine can have.")
+    return name.encode() + _ENDS
 
 
 def _unpack(stored: bytes, folder: Path) -> str:

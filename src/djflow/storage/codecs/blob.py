@@ -6,8 +6,11 @@ from typing import Any
 import pyarrow as pa
 
 from djflow.storage import blob
+from djflow.storage.blob.layout import BYTES, GENERAL, u64
 from djflow.storage.codec import Codec, ColumnContext, Values, codec_for
 from djflow.storage.codecs.hash import hashed
+from djflow.storage.staging.content_draft import content_draft
+from djflow.storage.staging.draft import MakeDraft
 
 
 class BlobCodec(Codec):
@@ -45,6 +48,10 @@ class BlobCodec(Codec):
             return blobs
         inner = hashed(context)
         return codec_for(inner.type).encode_column(blobs.to_pylist(), inner)
+
+    def stages(self) -> Mapping[str, MakeDraft]:
+        """`staged.open()`, for a value that is bytes."""
+        return {"open": content_draft(lambda _name, size: GENERAL + BYTES + u64(size))}
 
     def decode_column(self, column: pa.Array, context: ColumnContext) -> list[Any]:
         """The values of blobs; rows of equal arrays are views of one block of memory."""

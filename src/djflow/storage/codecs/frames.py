@@ -11,6 +11,8 @@ from djflow.storage.codecs.references import reference_column
 from djflow.storage.codecs.store_codec import SchemaCodec
 from djflow.storage.handles import FrameRef
 from djflow.storage.handles.checksums import SummedFile
+from djflow.storage.staging.draft import MakeDraft
+from djflow.storage.staging.frame_draft import FrameDraft, FrameWriter, describe_frame
 from djflow.storage.store import Store
 
 _STREAM = "__arrow_c_stream__"
@@ -22,8 +24,8 @@ class FrameCodec(SchemaCodec, register=False):
     format: ClassVar[str]
 
     @abstractmethod
-    def write_batches(self, batches: pa.RecordBatchReader, file: IO[bytes]) -> int:
-        """Write all batches to a file; returns how many rows there were."""
+    def writer(self, schema: pa.Schema, file: IO[bytes]) -> FrameWriter:
+        """What writes batches of one schema to a file."""
 
     def validate(self, value: Any) -> None:
         """Only frames and what gives Arrow batches; no query is run."""
@@ -36,13 +38,22 @@ class FrameCodec(SchemaCodec, register=False):
         schema = batches.schema
         with store.create(path) as file:
             target = SummedFile(file)
-            rows = self.write_batches(batches, target)  # type: ignore[arg-type] # what Arrow calls of a file
+            rows = self._write_batches(batches, target)  # type: ignore[arg-type] # what Arrow calls of a file
+        return {**describe_frame(schema, rows), "size": target.size, "checksum": target.checksum}
+
+    def stages(self) -> Mapping[str, MakeDraft]:
+        """`staged.frames()`."""
         return {
-            "shape": [rows, len(schema)],
-            "columns": [[field.name, str(field.type)] for field in schema],
-            "size": target.size,
-            "checksum": target.checksum,
+            "frames": lambda context, _extension: FrameDraft(context, self.extension, self.writer, _batches)
         }
+
+    def _write_batches(self, batches: pa.RecordBatchReader, file: IO[bytes]) -> int:
+        rows, writer = 0, self.writer(batches.schema, file)
+        for batch in batches:
+            writer.write_batch(batch)
+            rows += len(batch)
+        writer.close()
+        return rows
 
     def open(self, reference: Mapping[str, Any], store: Store) -> FrameRef:
         """A reference that reads when it is asked to."""

@@ -1,6 +1,6 @@
 """`<hash@>`: bytes in a store, named by their hash, so that equal contents are kept once a schema."""
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -10,8 +10,12 @@ from djflow.errors import CorruptObjectError
 from djflow.model.types import CodecType
 from djflow.storage.codec import ColumnContext, Values
 from djflow.storage.codecs.store_codec import StoreCodec, parse_reference, store_of
-from djflow.storage.parallel import map_threads
+from djflow.storage.parallel import map_threads, threads_for
 from djflow.storage.paths import content_hash, hash_path
+from djflow.storage.progress import watched
+from djflow.storage.shared_content import content_reference, holds
+from djflow.storage.staging.content_draft import content_draft
+from djflow.storage.staging.draft import MakeDraft
 from djflow.storage.store import Store
 
 _BYTES: Final = bytes | bytearray | memoryview
@@ -51,14 +55,32 @@ class HashCodec(StoreCodec):
             path: replace(content, path=place)
             for (path, content), place in zip(distinct.items(), chosen, strict=True)
         }
-        held = map_threads(lambda content: _holds(store, content), list(placed.values()))
+        threads = threads_for([store])
+        held = map_threads(
+            lambda each: holds(store, each.path, len(each.data)), list(placed.values()), threads
+        )
         absent = [content for content, is_held in zip(placed.values(), held, strict=True) if not is_held]
-        map_threads(lambda content: store.put(content.path, content.data), absent)
+        label = f"{context.table}.{context.attribute}"
+        with store.batch() as batch, watched(batch, label, len(absent)) as (target, done):
+
+            def put(content: _Content) -> None:
+                target.put(content.path, content.data)
+                done()
+
+            for content, is_held in zip(placed.values(), held, strict=True):
+                if is_held:  # by a writer who may not have flushed it yet
+                    batch.sync(content.path)
+
+            map_threads(put, absent, threads)
         schema = context.table.schema
         return pa.array(
-            [content and _reference(placed[content.path], store.name, schema) for content in contents],
+            [content and _refer(placed[content.path], store.name, schema) for content in contents],
             pa.string(),
         )
+
+    def stages(self) -> Mapping[str, MakeDraft]:
+        """`staged.open()`, for the bytes."""
+        return {"open": content_draft(lambda _name, _size: b"")}
 
     def decode_column(self, column: pa.Array, context: ColumnContext) -> list[bytes | None]:
         """The bytes, each object read once and checked against its hash.
@@ -78,9 +100,8 @@ class HashCodec(StoreCodec):
             for reference in references
             if reference is not None
         }
-        objects = dict(
-            zip(wanted, map_threads(lambda pair: _read(*pair), list(wanted.values())), strict=True)
-        )
+        read = map_threads(lambda pair: _read(*pair), list(wanted.values()), threads_for(stores.values()))
+        objects = dict(zip(wanted, read, strict=True))
         return [
             None
             if reference is None
@@ -98,26 +119,13 @@ class HashCodec(StoreCodec):
         return _Content(name, hash_path(store.layout, context.table.schema, name), data)
 
 
+def _refer(content: _Content, store: str, schema: str) -> str:
+    return content_reference(store, schema, content.path, content.hash, len(content.data))
+
+
 def hashed(context: ColumnContext) -> ColumnContext:
     """The context in which a codec's bytes are encoded as contents in its store."""
     return replace(context, type=CodecType("hash", context.type.store))
-
-
-def _reference(content: _Content, store: str, schema: str) -> str:
-    return json.dumps(
-        {
-            "hash": content.hash,
-            "path": content.path,
-            "size": len(content.data),
-            "store": store,
-            "schema": schema,
-        }
-    )
-
-
-def _holds(store: Store, content: _Content) -> bool:
-    # A size that differs is damage, which writing again mends.
-    return store.exists(content.path) and store.size(content.path) == len(content.data)
 
 
 def _read(store: Store, reference: dict[str, Any]) -> bytes:

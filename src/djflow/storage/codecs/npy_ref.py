@@ -1,19 +1,27 @@
 """A lazy reference to an array in a store."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import prod
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from djflow.errors import CorruptObjectError, StorageError
+from djflow.errors import StorageError
+from djflow.storage.cached import without_cache
+from djflow.storage.handles.npy_file import corrupt, leading_rows, read_array, read_rows
+from djflow.storage.handles.stored import FileHandle
 from djflow.storage.store import Store
+
+if TYPE_CHECKING:
+    import dask.array as da
 
 MmapMode: TypeAlias = Literal["r", "r+", "c"]
 
+_LARGE: Final = 1 << 20  # bytes of an array in a remote store of which parts are read
 
-class NpyRef(NDArrayOperatorsMixin):
+
+class NpyRef(FileHandle, NDArrayOperatorsMixin):
     """An array that is read from its store when it is used first, then kept.
 
     NumPy's functions, operators and indexing take it for an array. Shape and type are known without reading.
@@ -31,19 +39,36 @@ class NpyRef(NDArrayOperatorsMixin):
     array([1, 2, 3])
     """
 
-    __slots__ = ("_loaded", "_store", "dtype", "path", "shape")
+    __slots__ = ("_file_size", "_loaded", "_store", "checksum", "dtype", "path", "shape")
 
-    def __init__(self, store: Store, path: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        path: str,
+        dtype: np.dtype[Any],
+        shape: tuple[int, ...],
+        *,
+        file_size: int | None = None,
+        checksum: str | None = None,
+    ) -> None:
         self._store = store
         self._loaded: np.ndarray[Any, Any] | None = None
+        self._file_size = file_size
         self.path = path
         self.dtype = dtype
         self.shape = shape
+        self.checksum = checksum
 
-    @property
-    def store(self) -> str | None:
-        """The name of the store."""
-        return self._store.name or None
+    def to_json(self) -> dict[str, Any]:
+        """The reference as the row keeps it; its `size` is that of the file, in bytes."""
+        return {
+            "path": self.path,
+            "store": self.store,
+            "dtype": str(self.dtype),
+            "shape": list(self.shape),
+            "size": self._file_size,
+            "checksum": self.checksum,
+        }
 
     @property
     def ndim(self) -> int:
@@ -77,37 +102,60 @@ class NpyRef(NDArrayOperatorsMixin):
         if mmap_mode is not None:
             return self._map(mmap_mode)
         if self._loaded is None:
-            self._loaded = self._read()
+            self._loaded = self.read()
         return self._loaded
 
+    def read(self) -> np.ndarray[Any, Any]:
+        """The array, read anew and not kept. Raises as `load` does."""
+        return read_array(self._store, self.path, self.dtype, self.shape)
+
+    def read_into(self, target: np.ndarray[Any, Any]) -> None:
+        """Fill an array of the same shape, without another one in between if it is contiguous.
+
+        Raises as `load` does.
+        """
+        if self._loaded is not None:
+            target[...] = self._loaded
+        else:
+            read_array(self._store, self.path, self.dtype, self.shape, target)
+
+    def to_dask_array(self, chunks: Any = None) -> "da.Array":
+        """A lazy array of Dask; workers open the store themselves and read what they compute.
+
+        `chunks` are those of Dask; by default blocks of whole rows of about Dask's `array.chunk-size`. In
+        a remote store, chunks of whole rows are read by themselves, others with the whole file.
+
+        Raises `DjflowError` where Dask is not installed.
+        """
+        from djflow.storage.handles.dask_arrays import lazy_array
+
+        rows = ("auto", *(-1 for _ in self.shape[1:])) if self.shape else ()
+        return lazy_array(self._again(), rows if chunks is None else chunks, self.to_json())
+
+    def _again(self) -> "NpyRef":
+        """The same reference, not loaded."""
+        restore, told = self.__reduce__()
+        return restore(*told)
+
     def _map(self, mode: MmapMode) -> np.ndarray[Any, Any]:
-        file = self._store.local_path(self.path)
-        if file is not None and self._store.exists(self.path) and self.size:
+        store = without_cache(self._store) if mode == "r+" else self._store
+        file = store.local_path(self.path)
+        if file is not None and store.exists(self.path) and self.size:
             try:
                 return self._checked(np.load(file, mmap_mode=mode, allow_pickle=False))
             except (ValueError, EOFError) as error:
-                raise self._corrupt(str(error)) from error
-        array = self._read()
+                raise corrupt(self.path, error) from error
+        array = self.read()
         if mode == "r+":
             raise StorageError(f"{self.path!r} lies in a remote store and cannot be changed in place.")
         array.flags.writeable = mode == "c"
         return array
 
-    def _read(self) -> np.ndarray[Any, Any]:
-        with self._store.open(self.path) as file:
-            try:
-                return self._checked(np.load(file, allow_pickle=False))
-            except (ValueError, EOFError) as error:
-                raise self._corrupt(str(error)) from error
-
     def _checked(self, array: Any) -> np.ndarray[Any, Any]:
         if not isinstance(array, np.ndarray) or (array.shape, array.dtype) != (self.shape, self.dtype):
             found = f"{getattr(array, 'dtype', None)} of shape {getattr(array, 'shape', None)}"
-            raise self._corrupt(f"the file holds {found}, the row says {self.dtype} of shape {self.shape}")
+            raise ValueError(f"the file holds {found}, the row says {self.dtype} of shape {self.shape}")
         return array
-
-    def _corrupt(self, reason: str) -> CorruptObjectError:
-        return CorruptObjectError(f"Not the array that was written: {reason.rstrip('.')}", path=self.path)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:  # noqa: FBT001
         return np.array(self.load(), dtype=dtype, copy=copy)
@@ -117,10 +165,21 @@ class NpyRef(NDArrayOperatorsMixin):
         return getattr(ufunc, method)(*arrays, **options)
 
     def __getitem__(self, index: Any) -> Any:
-        if self._loaded is None and self._store.local_path(self.path) is not None:
+        if self._loaded is not None:
+            return self._loaded[index]
+        if self._store.local_path(self.path) is not None:
             # Only the pages that the index touches are read.
             return np.array(self._map("r")[index])[()]
-        return self.load()[index]
+        part = self._part(index)
+        return self.load()[index] if part is None else part
+
+    def _part(self, index: Any) -> Any:
+        """What an index gives, read by itself; None where the whole array is to be read for it."""
+        found = leading_rows(index, self.shape[0]) if self.nbytes > _LARGE and self.shape else None
+        if found is None or len(found[0]) == self.shape[0]:
+            return None
+        rows = read_rows(self._store, self.path, self.dtype, self.shape, found[0])
+        return None if rows is None else rows[found[1]]
 
     def __len__(self) -> int:
         if not self.shape:
@@ -133,9 +192,21 @@ class NpyRef(NDArrayOperatorsMixin):
     def __bool__(self) -> bool:
         return bool(self.load())
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return NpyRef, (self._store, self.path, self.dtype, self.shape)
+    def __reduce__(self) -> tuple[Callable[..., "NpyRef"], tuple[Any, ...]]:
+        place = (self._store, self.path, self.dtype, self.shape)
+        return _restored, (*place, self._file_size, self.checksum)
 
     def __repr__(self) -> str:
         state = "loaded" if self.is_loaded else "not loaded"
         return f"NpyRef(shape={self.shape}, dtype={self.dtype}, {state})"
+
+
+def _restored(
+    store: Store,
+    path: str,
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    file_size: int | None,
+    checksum: str | None,
+) -> NpyRef:
+    return NpyRef(store, path, dtype, shape, file_size=file_size, checksum=checksum)

@@ -13,6 +13,9 @@ from djflow.storage.codecs.store_codec import SchemaCodec
 from djflow.storage.handles import ObjectRef
 from djflow.storage.handles.checksums import tree_checksum
 from djflow.storage.parallel import map_threads
+from djflow.storage.staging.draft import MakeDraft
+from djflow.storage.staging.file_draft import FileDraft
+from djflow.storage.staging.tree_draft import TreeDraft
 from djflow.storage.store import Store
 
 
@@ -55,6 +58,10 @@ class ObjectCodec(SchemaCodec):
             "checksum": tree_checksum(sums) if source.is_dir else sums[""],
         }
 
+    def stages(self) -> Mapping[str, MakeDraft]:
+        """`staged.store()` for folders and `staged.open()` for files."""
+        return {"store": TreeDraft, "open": _file_draft}
+
     def open(self, reference: Mapping[str, Any], store: Store) -> ObjectRef:
         """A reference that reads when it is asked to."""
         return ObjectRef.from_json(reference, store)
@@ -63,3 +70,15 @@ class ObjectCodec(SchemaCodec):
         """The references as structs of store, path, size and checksum."""
         del context
         return reference_column(column)
+
+
+def _file_draft(context: ColumnContext, extension: str) -> FileDraft:
+    def describe(_store: Store, _path: str) -> Mapping[str, Any]:
+        return {
+            "ext": extension or None,
+            "is_dir": False,
+            "item_count": None,
+            "timestamp": datetime.now(UTC).isoformat(),
+        }
+
+    return FileDraft(context, extension, describe)

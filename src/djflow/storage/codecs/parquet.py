@@ -1,10 +1,13 @@
 """`<parquet@>`: a frame as a compressed Parquet file in a store."""
 
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import pyarrow as pa
 
 from djflow.storage.codecs.frames import FrameCodec
+
+if TYPE_CHECKING:
+    from pyarrow import parquet
 
 
 class ParquetCodec(FrameCodec):
@@ -18,13 +21,8 @@ class ParquetCodec(FrameCodec):
     format = "parquet"
     extension = ".parquet"
 
-    def write_batches(self, batches: pa.RecordBatchReader, file: IO[bytes]) -> int:
-        """Write all batches, compressed with Zstandard."""
+    def writer(self, schema: pa.Schema, file: IO[bytes]) -> "parquet.ParquetWriter":
+        """A writer that compresses with Zstandard."""
         from pyarrow import parquet
 
-        rows = 0
-        with parquet.ParquetWriter(file, batches.schema, compression="zstd") as writer:
-            for batch in batches:
-                writer.write_batch(batch)
-                rows += len(batch)
-        return rows
+        return parquet.ParquetWriter(file, schema, compression="zstd")

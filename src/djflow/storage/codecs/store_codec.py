@@ -11,8 +11,11 @@ from djflow.errors import CorruptObjectError, DefinitionError
 from djflow.model.names import TableName
 from djflow.storage.codec import Codec, ColumnContext, Values
 from djflow.storage.codecs.backend import StoreBackend
-from djflow.storage.parallel import map_threads
+from djflow.storage.parallel import map_threads, threads_for
 from djflow.storage.paths import new_token, schema_path
+from djflow.storage.progress import watched
+from djflow.storage.staging.draft import MakeDraft
+from djflow.storage.staging.file_draft import FileDraft
 from djflow.storage.store import Store
 
 _PLACE: Final = ("_schema", "_table", "_field")  # beside the key that encode is given
@@ -83,6 +86,22 @@ class SchemaCodec(StoreCodec, register=False):
         del value
         return self.extension
 
+    def describe(self, store: Store, path: str) -> Mapping[str, Any]:
+        """What a row keeps of a file that was written with `staged.open()`, beside its size and checksum.
+
+        A codec that defines it lets its objects be written so; one that does not refuses.
+        """
+        del store, path
+        raise NotImplementedError(f"{type(self).__name__} does not define describe()")
+
+    def stages(self) -> Mapping[str, MakeDraft]:
+        """The ways to write an object that grows, by methods of a staged insert: `open` with `describe`."""
+        if type(self).describe is SchemaCodec.describe:
+            return {}
+        return {
+            "open": lambda context, extension: FileDraft(context, extension or self.extension, self.describe)
+        }
+
     def encode_column(self, values: Values, context: ColumnContext) -> pa.Array:
         """Write the objects of a column and return their references as JSON text; None stays null.
 
@@ -96,12 +115,15 @@ class SchemaCodec(StoreCodec, register=False):
         store = context.store
         paths = {row: self._new_path(values[row], store, context, row) for row in rows}
         context.own(store.name, list(paths.values()))
+        label = f"{context.table}.{context.attribute}"
+        with store.batch() as batch, watched(batch, label, len(rows)) as (target, done):
 
-        def write(row: int) -> str:
-            metadata = self._write_row(values[row], store, paths[row], context, row)
-            return json.dumps({"path": paths[row], "store": store.name, **metadata})
+            def write(row: int) -> str:
+                metadata = self._write_row(values[row], target, paths[row], context, row)
+                done()
+                return json.dumps({"path": paths[row], "store": store.name, **metadata})
 
-        references = dict(zip(rows, map_threads(write, rows), strict=True))
+            references = dict(zip(rows, map_threads(write, rows, threads_for([store])), strict=True))
         return pa.array([references.get(row) for row in range(len(values))], pa.string())
 
     def decode_column(self, column: pa.Array, context: ColumnContext) -> list[Any]:

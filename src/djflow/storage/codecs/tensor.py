@@ -61,6 +61,16 @@ class TensorCodec(Codec):
         del key
         return decode_one(stored)
 
+    def to_spark(self, decoded: Array, *, key: Mapping[str, Any] | None = None) -> Any:
+        """The array in lists, as `dj.SparkAdapter` asks for; times to the microsecond.
+
+        Raises `TypeError` for complex numbers and durations, which Spark does not have.
+        """
+        del key
+        if decoded.dtype.kind in "cm":
+            raise TypeError(f"Spark has no type for values of {decoded.dtype}")
+        return (decoded.astype("M8[us]") if decoded.dtype.kind == "M" else decoded).tolist()
+
     def encode_column(self, values: Values, context: ColumnContext) -> pa.Array:
         """Encode a stacked array, a tensor array of Arrow or a sequence of arrays; None stays null."""
         stack = _stacked(values)

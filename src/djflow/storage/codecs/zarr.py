@@ -8,21 +8,21 @@ import pyarrow as pa
 from djflow.storage.codec import ColumnContext
 from djflow.storage.codecs.references import reference_column
 from djflow.storage.codecs.store_codec import SchemaCodec
-from djflow.storage.codecs.zarr_write import check_node, write_node
-from djflow.storage.handles.checksums import tree_checksum
+from djflow.storage.codecs.zarr_write import check_node, described, write_node
+from djflow.storage.staging.draft import MakeDraft
 from djflow.storage.store import Store
 
 if TYPE_CHECKING:
-    import zarr
+    from djflow.storage.handles.zarr_ref import ZarrArrayRef, ZarrGroupRef
 
 
 class ZarrCodec(SchemaCodec):
-    """Zarr v3 arrays and groups; fetched as lazy, read-only `zarr.Array` and `zarr.Group`.
+    """Zarr v3 arrays and groups; fetched as lazy, read-only `zarr.Array` and `zarr.Group` that are handles.
 
-    A value is an array of NumPy, Dask or Zarr, or a dict of arrays, which becomes a group; dicts may nest.
-    Zarr arrays keep chunks, shards, compressors, filters and attributes. All metadata is kept in the row too,
-    so that opening reads nothing from the store. A chunk that is missing from the store is an error, never a
-    block of zeros.
+    A value is an array of NumPy, Dask or Zarr, `Chunks`, or a dict of these, which becomes a group; dicts
+    may nest. Zarr arrays keep chunks, shards, compressors, filters and attributes. All metadata is kept in
+    the row too, so that opening reads nothing from the store. A chunk that is missing from the store is an
+    error, never a block of zeros.
 
     >>> ZarrCodec().get_dtype(is_store=True)
     'json'
@@ -41,27 +41,24 @@ class ZarrCodec(SchemaCodec):
 
         target = SummingStore(store.zarr_store(path, read_only=False))
         write_node(target, value)
+        if target.has_travelled:  # to a cluster
+            target.read_back(store, path)
         store.sync(path)
-        return {
-            **_array_of(target.documents[""]),
-            "size": sum(target.sizes.values()),
-            "checksum": tree_checksum(target.checksums),
-            "zarr": target.document,
-        }
+        return described(target)
 
-    def open(self, reference: Mapping[str, Any], store: Store) -> "zarr.Array[Any] | zarr.Group":
-        """The array or group; nothing is read yet."""
-        from djflow.storage.codecs.zarr_array import open_node
+    def stages(self) -> Mapping[str, MakeDraft]:
+        """`staged.zarr()`."""
+        from djflow.storage.staging.zarr_draft import ZarrDraft
 
-        return open_node(store, reference["path"], reference["zarr"])
+        return {"zarr": lambda context, _extension: ZarrDraft(context, self.extension)}
+
+    def open(self, reference: Mapping[str, Any], store: Store) -> "ZarrArrayRef | ZarrGroupRef":
+        """The array or group, with the methods of handles; nothing is read yet."""
+        from djflow.storage.handles.zarr_ref import open_node
+
+        return open_node(store, reference)
 
     def arrow_column(self, column: pa.Array, context: ColumnContext) -> pa.Array:
         """The references as structs of store, path, dtype, shape, size and checksum."""
         del context
         return reference_column(column)
-
-
-def _array_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    if document["node_type"] == "group":
-        return {}
-    return {"dtype": document["data_type"], "shape": document["shape"]}

@@ -1,64 +1,53 @@
-"""Zarr arrays in stores of djflow. Imports zarr: import this only where an array is written or opened."""
+"""Zarr arrays in stores of djflow. Imports zarr: import this only where an array is written."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
 import zarr
-from zarr.abc.store import ByteRequest
 from zarr.abc.store import Store as ZarrStore
 from zarr.codecs import ZstdCodec
-from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
-from zarr.core.group import AsyncGroup
+from zarr.core.buffer import Buffer
 from zarr.core.metadata import ArrayV3Metadata
-from zarr.storage import StorePath, WrapperStore
+from zarr.storage import WrapperStore
 
-from djflow.errors import MissingExternalFile
-from djflow.storage.handles.checksums import ZARR, checksum
+from djflow.storage.handles.checksums import ZARR, checksum, read_checksums
+from djflow.storage.paths import new_token
 from djflow.storage.store import Store
 
 _DOCUMENT = "zarr.json"
-
-
-class CompleteStore(WrapperStore[ZarrStore]):
-    """A store in which every chunk exists.
-
-    Zarr takes a missing chunk for one that holds only the fill value; here it means that it was lost.
-    """
-
-    def __init__(self, store: ZarrStore, path: str) -> None:
-        super().__init__(store)
-        self.path = path
-
-    def _with_store(self, store: ZarrStore) -> "CompleteStore":
-        return CompleteStore(store, self.path)
-
-    async def get(
-        self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
-    ) -> Buffer | None:
-        """The value of a key. Raises `MissingExternalFile` for an absent chunk."""
-        try:
-            found = await self._store.get(key, prototype or default_buffer_prototype(), byte_range)
-        except FileNotFoundError:
-            found = None
-        if found is None and not key.endswith(_DOCUMENT):
-            raise MissingExternalFile(f"Chunk {key!r} of {self.path!r} is not in its store.").suggest(
-                "The array is incomplete: restore its folder from a backup."
-            )
-        return found
+_TOKEN_LENGTH = 20
 
 
 class SummingStore(WrapperStore[ZarrStore]):
-    """A store that sums up what is written to it; each key counts with its last value."""
+    """A store that sums up what is written to it; each key counts with its last value.
+
+    `has_travelled` tells that it was sent to other processes, of whose writing it knows nothing.
+    """
 
     def __init__(self, store: ZarrStore) -> None:
         super().__init__(store)
         self.sizes: dict[str, int] = {}
         self.checksums: dict[str, str] = {}
         self.documents: dict[str, dict[str, Any]] = {}
+        self.has_travelled = False
+        self._token = new_token(_TOKEN_LENGTH)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self.has_travelled = True
+        return SummingStore, (self._store,)
+
+    def __dask_tokenize__(self) -> str:  # instead of pickling it, which would mean that it travels
+        return self._token
 
     def _with_store(self, store: ZarrStore) -> "SummingStore":
         return SummingStore(store)
+
+    def read_back(self, store: Store, path: str) -> None:
+        """Take the sizes and checksums of what is there; `path` is where it lies in `store`."""
+        files = list(store.list(path))
+        self.sizes = {file.path.removeprefix(f"{path}/"): file.size for file in files}
+        self.checksums = read_checksums(store, path, files, ZARR)
 
     async def set(self, key: str, value: Buffer) -> None:
         """Write a value; metadata is kept by the path that it describes, "" for the root's."""
@@ -116,11 +105,3 @@ def _options(source: Any) -> dict[str, Any]:
 def create_group(store: ZarrStore, path: str, attributes: Mapping[str, Any]) -> None:
     """An empty group at a path of `store`."""
     zarr.create_group(store=store, path=path or None, attributes=dict(attributes), zarr_format=3)
-
-
-def open_node(store: Store, path: str, metadata: Mapping[str, Any]) -> "zarr.Array[Any] | zarr.Group":
-    """The array or group at `path`, read-only, from its metadata alone."""
-    place = StorePath(CompleteStore(store.zarr_store(path, read_only=True), path))
-    if metadata.get("node_type") == "group":
-        return zarr.Group(AsyncGroup.from_dict(place, dict(metadata)))
-    return zarr.Array.from_dict(place, dict(metadata))

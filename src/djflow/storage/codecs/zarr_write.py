@@ -1,20 +1,34 @@
 """Writing arrays and trees of arrays to a Zarr store, a few blocks at a time."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from djflow.errors import StorageError
+from djflow.storage.chunks import BlockStream, Chunks, advice, in_rows
+from djflow.storage.handles.checksums import tree_checksum
 from djflow.storage.paths import check_path
 
 if TYPE_CHECKING:
     from zarr.abc.store import Store as ZarrStore
 
+    from djflow.storage.codecs.zarr_array import SummingStore
+
 CHUNK_BYTES: Final = 1 << 22  # 4 MiB, before compression
 _COPY_BYTES: Final = 1 << 26  # how much of an array is in memory while it is copied
 _KINDS: Final = "biufc"
+_ENDLESS: Final = 1 << 62  # rows, where nobody knows how many there will be
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What an array without content is."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
 
 
 def check_node(value: Any) -> None:
@@ -24,13 +38,19 @@ def check_node(value: Any) -> None:
             _check_name(name)
             check_node(member)
         return
-    if not hasattr(value, "__array__"):
+    if isinstance(value, Chunks):
+        value.check()
+    elif not hasattr(value, "__array__"):
         raise TypeError(
-            f"<zarr@> stores arrays and dicts of them, not {type(value).__name__}; use numpy.asarray(value)"
+            f"<zarr@> stores arrays and dicts of them, not {type(value).__name__}; {advice(value)}"
         )
-    kind = getattr(getattr(value, "dtype", None), "kind", None)
+    _check_kind(getattr(value, "dtype", None))
+
+
+def _check_kind(dtype: Any) -> None:
+    kind = getattr(dtype, "kind", None)
     if isinstance(kind, str) and kind not in _KINDS:
-        raise TypeError(f"<zarr@> stores numbers and booleans, not {value.dtype}")
+        raise TypeError(f"<zarr@> stores numbers and booleans, not {dtype}")
 
 
 def write_node(store: "ZarrStore", value: Any, path: str = "") -> None:
@@ -48,6 +68,11 @@ def write_node(store: "ZarrStore", value: Any, path: str = "") -> None:
 def _write_array(store: "ZarrStore", value: Any, path: str) -> None:
     from djflow.storage.codecs.zarr_array import create
 
+    if isinstance(value, Chunks):
+        stream = value.stream()
+        _check_kind(stream.dtype)
+        _write_blocks(store, stream, path, value.chunks)
+        return
     source: Any = value if _of(value, "zarr") or _of(value, "dask") else np.asarray(value)
     check_node(source)
     target = create(store, path, source, chunk_shape(source))
@@ -55,9 +80,51 @@ def _write_array(store: "ZarrStore", value: Any, path: str) -> None:
     if _of(source, "dask"):
         # In whole chunks, so that tasks never write to the same one.
         source.rechunk(written or -1).store(target, lock=False)
-        return
+    elif isinstance(source, np.ndarray):
+        target[...] = source
+    else:
+        _copy(source, target, written)
+
+
+def _copy(source: Any, target: Any, written: tuple[int, ...]) -> None:
     for block in copy_blocks(source.shape, written, source.dtype.itemsize):
         target[block] = source[block]
+
+
+def _write_blocks(store: "ZarrStore", stream: BlockStream, path: str, chunks: tuple[int, ...] | None) -> None:
+    from djflow.storage.codecs.zarr_array import create
+
+    rest, dtype = stream.rest, stream.dtype
+    chunks = chunks or growing_chunk_shape((stream.extent, *rest), dtype)
+    target = create(store, path, Outline((stream.extent or 0, *rest), dtype), chunks)
+    at = 0
+    for block in in_rows(stream, _rows_at_once(target.chunks, rest, dtype.itemsize)):
+        if stream.extent is None:
+            target.resize((at + len(block), *rest))
+        target[at : at + len(block)] = block
+        at += len(block)
+
+
+def growing_chunk_shape(shape: tuple[int | None, ...], dtype: np.dtype[Any]) -> tuple[int, ...]:
+    """The chunks of an array that may begin empty and grow along its first axis, of about 4 MiB.
+
+    >>> growing_chunk_shape((None, 1024, 512), np.dtype("u2"))
+    (4, 1024, 512)
+    """
+    extents = (shape[0] or _ENDLESS, *[extent or 1 for extent in shape[1:]]) if shape else ()
+    return chunk_shape(Outline(extents, dtype))
+
+
+def described(target: "SummingStore") -> dict[str, Any]:
+    """What a row keeps of what was written to a store."""
+    document = target.document
+    array = (
+        {}
+        if document["node_type"] == "group"
+        else {"dtype": document["data_type"], "shape": document["shape"]}
+    )
+    sums = {"size": sum(target.sizes.values()), "checksum": tree_checksum(target.checksums)}
+    return {**array, **sums, "zarr": document}
 
 
 def is_group(value: Any) -> bool:
@@ -113,12 +180,16 @@ def copy_blocks(
     if not shape:
         yield ()
         return
-    row = itemsize * (prod(shape[1:]) or 1)
-    step = chunks[0] * max(1, _COPY_BYTES // (row * chunks[0]))
+    step = _rows_at_once(chunks, shape[1:], itemsize)
     for start in range(0, shape[0], step):
         yield (slice(start, min(start + step, shape[0])),)
 
 
+def _rows_at_once(chunks: tuple[int, ...], rest: tuple[int, ...], itemsize: int) -> int:
+    row = itemsize * (prod(rest) or 1)
+    return chunks[0] * max(1, _COPY_BYTES // (row * chunks[0]))
+
+
 def _of(value: Any, library: str) -> bool:
-    # Looking at the name, so that an array from NumPy does not import Zarr or Dask.
-    return type(value).__module__.partition(".")[0] == library
+    # Looking at names, so that an array from NumPy does not import Zarr or Dask.
+    return any(kind.__module__.partition(".")[0] == library for kind in type(value).__mro__)

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from typing import IO, Any, Final, Protocol
 
 from djflow.errors import CorruptObjectError, MissingExternalFile
+from djflow.storage.cached import without_cache
 from djflow.storage.parallel import map_threads
 from djflow.storage.paths import content_hash
 from djflow.storage.store import Store, StoredFile
@@ -108,11 +109,11 @@ def tree_checksum(files: Mapping[str, str]) -> str:
 def verify_object(store: Store, reference: Mapping[str, Any]) -> None:
     """Read an object and compare it with what its row tells: size, number of files, checksum or hash.
 
-    What the row does not tell is not compared.
+    What the row does not tell is not compared. A cache of the store is passed by.
 
     Raises `MissingExternalFile` for an object that is not there, `CorruptObjectError` for another content.
     """
-    path = str(reference["path"])
+    store, path = without_cache(store), str(reference["path"])
     files = list(store.list(path))
     if not files:
         raise MissingExternalFile(f"{path!r} is not in store {store.name!r}.").suggest(
@@ -126,6 +127,17 @@ def verify_object(store: Store, reference: Mapping[str, Any]) -> None:
         _compare("hash", content_hash(store.get(path)), told, path)
 
 
+def kind_of_problem(error: Exception) -> str:
+    """What an error of `verify_object` says in a word: "missing", "corrupt" or "unreadable"."""
+    match error:
+        case MissingExternalFile():
+            return "missing"
+        case CorruptObjectError():
+            return "corrupt"
+        case _:
+            return "unreadable"
+
+
 def _compare(what: str, found: object, told: object, path: str) -> None:
     if told is not None and found != told:
         raise CorruptObjectError(
@@ -136,10 +148,17 @@ def _compare(what: str, found: object, told: object, path: str) -> None:
 def _checksum_of(store: Store, path: str, files: Iterable[StoredFile], algorithm: str) -> str:
     if not algorithm.endswith(_TREE):
         return _read_checksum(store, path, algorithm)
+    return tree_checksum(read_checksums(store, path, files, algorithm.removesuffix(_TREE)))
+
+
+def read_checksums(
+    store: Store, path: str, files: Iterable[StoredFile], algorithm: str = FILE
+) -> dict[str, str]:
+    """The checksums of files of a tree by their paths below it, read several at a time."""
     paths = [file.path for file in files]
-    sums = map_threads(lambda each: _read_checksum(store, each, algorithm.removesuffix(_TREE)), paths)
+    sums = map_threads(lambda each: _read_checksum(store, each, algorithm), paths)
     names = [each.removeprefix(f"{path}/") for each in paths]
-    return tree_checksum(dict(zip(names, sums, strict=True)))
+    return dict(zip(names, sums, strict=True))
 
 
 def _read_checksum(store: Store, path: str, algorithm: str) -> str:

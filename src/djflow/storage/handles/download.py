@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from djflow.errors import MissingExternalFile, StorageError
 from djflow.storage.parallel import map_threads
 from djflow.storage.paths import check_path
+from djflow.storage.progress import Done, watched
 from djflow.storage.store import Store
 
 _PIECE = 1 << 22
@@ -26,15 +27,17 @@ def download(store: Store, path: str, destination: Path) -> Path:
         raise MissingExternalFile(f"{path!r} is not in store {store.name!r}.")
     if target.exists():
         _check_same(store, path, files, target)
-    elif files == [path]:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        store.get_file(path, target)
-    else:
-        _download_tree(store, path, files, target)
+        return target
+    with watched(store, f"download {path}", len(files)) as (source, done):
+        if files == [path]:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.get_file(path, target)
+        else:
+            _download_tree(source, path, files, target, done)
     return target
 
 
-def _download_tree(store: Store, path: str, files: Sequence[str], target: Path) -> None:
+def _download_tree(store: Store, path: str, files: Sequence[str], target: Path, done: Done) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
 
@@ -42,6 +45,7 @@ def _download_tree(store: Store, path: str, files: Sequence[str], target: Path) 
         copy = temporary / check_path(file.removeprefix(f"{path}/"))
         copy.parent.mkdir(parents=True, exist_ok=True)
         store.get_file(file, copy)
+        done()
 
     try:
         map_threads(fetch, files)

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
 from djflow.errors import CorruptObjectError, MissingExternalFile
-from djflow.storage.handles.checksums import verify_object
+from djflow.storage.handles.stored import FileHandle
 from djflow.storage.store import Store
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FrameRef:
+class FrameRef(FileHandle):
     """A frame in a store; nothing is read before it is asked for.
 
     `schema` gives the Arrow type of each column by its name, as text; `shape` counts rows and columns, `size`
@@ -32,10 +32,21 @@ class FrameRef:
     size: int | None = None
     checksum: str | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        """The reference as the row keeps it."""
+        return {
+            "path": self.path,
+            "store": self.store,
+            "shape": list(self.shape),
+            "columns": [[name, kind] for name, kind in self.schema.items()],
+            "size": self.size,
+            "checksum": self.checksum,
+        }
+
     @property
-    def store(self) -> str | None:
-        """The name of the store."""
-        return self._store.name or None
+    def nbytes(self) -> int:
+        """How many bytes the file has, 0 where the row does not tell; Parquet takes more in memory."""
+        return self.size or 0
 
     @property
     def columns(self) -> list[str]:
@@ -87,13 +98,9 @@ class FrameRef:
         """The frame, with the index that a frame of pandas had. Raises as `to_arrow` does."""
         return self.to_arrow().to_pandas()
 
-    def verify(self) -> bool:
-        """True if the file is what was written, as size and checksum tell; reads it all.
-
-        Raises `MissingExternalFile` for an absent file, `CorruptObjectError` for another content.
-        """
-        verify_object(self._store, {"path": self.path, "size": self.size, "checksum": self.checksum})
-        return True
+    def read(self) -> "pl.DataFrame":
+        """The frame, as `to_polars` gives it."""
+        return self.to_polars()
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self.to_arrow().__arrow_c_stream__(requested_schema)
@@ -114,6 +121,44 @@ class FrameRef:
     def __repr__(self) -> str:
         columns = ", ".join(f"{name}: {kind}" for name, kind in self.schema.items())
         return f"FrameRef({self.shape[0]} rows, {columns})"
+
+
+def open_frame(told: Mapping[str, Any], store: Store) -> FrameRef:
+    """The frame that a reference names; the columns are read from the file if it does not tell them.
+
+    Raises `MissingExternalFile` for an absent frame, `CorruptObjectError` for another content.
+    """
+    path = str(told["path"])
+    format_ = path.rpartition(".")[2]
+    columns, shape = told.get("columns"), told.get("shape")
+    if columns is None or shape is None:
+        try:
+            with store.open(path) as opened, pa.PythonFile(opened, mode="r") as file:
+                schema, rows = _DESCRIBERS[format_](file)
+        except (pa.ArrowException, OSError) as error:
+            raise CorruptObjectError(f"Not a frame: {error}", path=path) from error
+        columns, shape = [(field.name, field.type) for field in schema], (rows, len(schema))
+    named = {str(name): str(kind) for name, kind in columns}
+    return FrameRef(store, path, format_, named, (shape[0], shape[1]), told.get("size"), told.get("checksum"))
+
+
+def _describe_parquet(file: pa.NativeFile) -> tuple[pa.Schema, int]:
+    from pyarrow import parquet
+
+    opened = parquet.ParquetFile(file)
+    return opened.schema_arrow, opened.metadata.num_rows
+
+
+def _describe_arrow(file: pa.NativeFile) -> tuple[pa.Schema, int]:
+    opened = pa.ipc.open_file(file)
+    batches = (opened.get_batch(number) for number in range(opened.num_record_batches))
+    return opened.schema, sum(batch.num_rows for batch in batches)
+
+
+_DESCRIBERS: Final[dict[str, Callable[[pa.NativeFile], tuple[pa.Schema, int]]]] = {
+    "arrow": _describe_arrow,
+    "parquet": _describe_parquet,
+}
 
 
 def _read_parquet(file: pa.NativeFile) -> pa.Table:

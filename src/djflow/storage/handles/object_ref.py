@@ -4,24 +4,18 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, Any
 
 from djflow.errors import MissingExternalFile, StorageError
-from djflow.storage.handles.checksums import verify_object
 from djflow.storage.handles.download import download
+from djflow.storage.handles.stored import FileHandle, open_file
 from djflow.storage.paths import check_path
 from djflow.storage.store import Store
 
-if TYPE_CHECKING:
-    import fsspec
-
-_READING: Final = ("rb", "r", "rt")
-
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ObjectRef:
+class ObjectRef(FileHandle):
     """A file or a folder in a store; nothing is read before it is asked for.
 
     `size` counts bytes, of a folder those of all its files; `item_count` the files of a folder; `timestamp`
@@ -80,43 +74,24 @@ class ObjectRef:
         }
 
     @property
-    def store(self) -> str | None:
-        """The name of the store."""
-        return self._store.name or None
-
-    @property
-    def fs(self) -> "fsspec.AbstractFileSystem":
-        """The `fsspec` file system in which the object lies at `full_path`."""
-        return self._store.filesystem(self.path)[0]
-
-    @property
-    def full_path(self) -> str:
-        """Where the object lies in `fs`: an absolute path on this machine, or bucket and key."""
-        return self._store.filesystem(self.path)[1]
-
-    @property
-    def fsmap(self) -> "fsspec.FSMap":
-        """The files of a folder as a mapping, which `zarr.open` and `xarray.open_zarr` take."""
-        from fsspec import FSMap
-
-        files, path = self._store.filesystem(self.path)
-        return FSMap(path, files)
+    def nbytes(self) -> int:
+        """How many bytes the object has, 0 where the row does not tell."""
+        return self.size or 0
 
     def read(self) -> bytes:
         """The content of a file. Raises `StorageError` for a folder."""
         return self._store.get(self._file(None))
 
-    def open(self, subpath: str | None = None, mode: str = "rb") -> IO[Any]:
+    def open(  # type: ignore[override] # a folder's files are opened by their names
+        self, subpath: str | None = None, mode: str = "rb"
+    ) -> IO[Any]:
         """The file, or one in the folder, to be read in pieces; close it after use.
 
         `mode` is "rb", or "r" for text in UTF-8.
 
         Raises `StorageError` for a folder or a mode that writes, `MissingExternalFile` for an absent file.
         """
-        if mode not in _READING:
-            raise StorageError(f"{self.path!r} belongs to a row and can only be read, not opened {mode!r}.")
-        file = self._store.open(self._file(subpath))
-        return file if mode == "rb" else TextIOWrapper(file, encoding="utf-8")
+        return open_file(self._store, self._file(subpath), mode)
 
     def exists(self, subpath: str | None = None) -> bool:
         """Whether the store has the object, or a file or folder in it."""
@@ -154,14 +129,6 @@ class ObjectRef:
         Raises `StorageError` where something else has its name, `MissingExternalFile` for an absent object.
         """
         return download(self._store, self._at(subpath), Path(destination))
-
-    def verify(self) -> bool:
-        """True if the object is what was written, as size, number of files and checksum tell; reads it all.
-
-        Raises `MissingExternalFile` for an absent object, `CorruptObjectError` for another content.
-        """
-        verify_object(self._store, self.to_json())
-        return True
 
     def _at(self, subpath: str | None) -> str:
         if not subpath:

@@ -13,6 +13,7 @@ from obstore.store import S3Store
 
 _PART: Final = 1 << 23  # bytes of a part, of which a transfer has this many in memory:
 _PARTS_AT_ONCE: Final = 4
+_PAGE: Final = 1_000  # objects of a listing, as many as the server tells at once
 _MOST_PARTS: Final = 9_000  # S3 allows 10,000
 _CODE: Final = re.compile(r"<Code>(\w+)</Code>")
 _STATUS: Final = re.compile(r"status code: (\d{3})")
@@ -71,11 +72,18 @@ class S3Objects:
 
     def find(self, path: str, **_: Any) -> dict[str, dict[str, Any]]:
         """The objects below a path, or the one at it."""
+        return {name: details for page in self.find_pages(path) for name, details in page.items()}
+
+    def find_pages(self, path: str) -> Iterator[dict[str, dict[str, Any]]]:
+        """The same in pieces, as the server tells them."""
         bucket = path.partition("/")[0]
         with _told():
-            found = obstore.list(self._bucket, prefix=_key(path) or None).collect()
-            below = {f"{bucket}/{each['path']}": _details(each) for each in found}
-            return below or ({path: _details(obstore.head(self._bucket, _key(path)))} if _key(path) else {})
+            is_empty = True
+            for page in obstore.list(self._bucket, prefix=_key(path) or None, chunk_size=_PAGE):
+                is_empty = False
+                yield {f"{bucket}/{each['path']}": _details(each) for each in page}
+            if is_empty and _key(path):
+                yield {path: _details(obstore.head(self._bucket, _key(path)))}
 
     @staticmethod
     def _strip_protocol(path: str) -> str:

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from djflow.errors import CorruptObjectError, DjflowError, MissingExternalFile, 
 from djflow.storage.adapters import StorageAdapter
 from djflow.storage.files import copying_from, copying_to
 from djflow.storage.parallel import map_threads
-from djflow.storage.paths import DEFAULT_LAYOUT, StoreLayout, check_path
+from djflow.storage.paths import DEFAULT_LAYOUT, StoreLayout, check_path, unfinished
 from djflow.storage.remote import opened
 from djflow.storage.remote.failures import passes
 from djflow.storage.remote.reader import buffered
@@ -83,6 +83,10 @@ class RemoteStore:
             else:
                 self.put_file(path, gathered)
 
+    def batch(self) -> "AbstractContextManager[RemoteStore]":
+        """The store itself: what a server has acknowledged, it has."""
+        return nullcontext(self)
+
     def get(self, path: str) -> bytes:
         """The content of a file."""
         check_path(path)
@@ -119,12 +123,10 @@ class RemoteStore:
         return sum(sizes)
 
     def remove(self, path: str) -> None:
-        """Remove a file or a tree."""
-        found = {file.path for file in self.list(check_path(path))}
-        # buckets may have a file and a tree under one name, of which a listing tells the tree
-        map_threads(self._remove_file, sorted(found | {path}) if found else [])
-        if not self._writes_whole:
-            self._run(path, remove_folders)
+        """Remove a file or a tree, and what its interrupted writers left."""
+        check_path(path)
+        for each in (path,) if self._writes_whole else (path, unfinished(path)[1]):
+            self._remove(each)
 
     def list(self, prefix: str) -> Iterator[StoredFile]:
         """The files below a path."""
@@ -179,17 +181,35 @@ class RemoteStore:
         return int(found["size"])
 
     def _list(self, prefix: str) -> Iterator[StoredFile]:
-        top, found = self._full(prefix), dict[str, dict[str, Any]]()
         with suppress(MissingExternalFile):
-            top, found = self._run(prefix, _find)
-        for name, details in found.items():
-            if details["type"] == "file" and not name.endswith("/"):
-                below = name.removeprefix(top).strip("/")
-                yield stored_file("/".join(filter(None, [prefix, below])), details)
+            for top, page in self._pages(prefix):
+                for name, details in page.items():
+                    if details["type"] == "file" and not name.endswith("/"):
+                        below = name.removeprefix(top).strip("/")
+                        yield stored_file("/".join(filter(None, [prefix, below])), details)
+
+    def _pages(self, prefix: str) -> Iterator[tuple[str, dict[str, dict[str, Any]]]]:
+        """Pieces of a listing, each with the path as its names begin; the first is tried again if need be."""
+        top, first, others = self._run(prefix, _find)
+        yield top, first
+        try:
+            for page in others:
+                yield top, page
+        except DjflowError:
+            raise
+        except Exception as error:
+            raise self.refusal(prefix, error) from error
 
     def _write(self, path: str, write: Callable[["fsspec.AbstractFileSystem", str], object]) -> None:
         check_path(path)
         self._run(path, write if self._writes_whole else move_in(write))
+
+    def _remove(self, path: str) -> None:
+        found = {file.path for file in self.list(path)}
+        # buckets may have a file and a tree under one name, of which a listing tells the tree
+        map_threads(self._remove_file, sorted(found | {path}) if found else [])
+        if not self._writes_whole:
+            self._run(path, remove_folders)
 
     def _remove_file(self, path: str) -> None:
         with suppress(MissingExternalFile):
@@ -216,6 +236,10 @@ class RemoteStore:
         return ask is None or bool(ask(files, self.settings.revealed()))
 
 
-def _find(files: "fsspec.AbstractFileSystem", full: str) -> tuple[str, dict[str, dict[str, Any]]]:
-    """A path as the names in its listing begin, and the listing."""
-    return files._strip_protocol(full), files.find(full, detail=True)  # noqa: SLF001 - fsspec has no other way
+def _find(
+    files: "fsspec.AbstractFileSystem", full: str
+) -> tuple[str, dict[str, dict[str, Any]], Iterator[dict[str, dict[str, Any]]]]:
+    """A path as the names in its listing begin, the beginning of the listing, and what follows."""
+    top = files._strip_protocol(full)  # noqa: SLF001 - fsspec has no other way
+    pages = files.find_pages(full) if hasattr(files, "find_pages") else iter([files.find(full, detail=True)])
+    return top, next(pages, {}), pages

@@ -4,8 +4,10 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from djflow.storage.paths import unfinished
 from djflow.storage.store import StoredFile
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
 Operation: TypeAlias = Callable[["fsspec.AbstractFileSystem", str], object]
 
+_ATTEMPTS: Final = 20
 # What file systems call the time of the last change, best first.
 _TIMES: Final = ("LastModified", "last_modified", "mtime", "modified", "updated", "created")
 
@@ -43,18 +46,32 @@ def move_in(write: Operation) -> Operation:
     """Write under a temporary name and move the file to its own, for file systems that show half a file."""
 
     def write_and_move(files: "fsspec.AbstractFileSystem", full: str) -> None:
-        folder, _, _ = full.rpartition("/")
-        temporary = f"{folder}/.{secrets.token_hex(8)}.tmp"
-        files.makedirs(folder, exist_ok=True)
+        _, folder = unfinished(full)
+        temporary = f"{folder}/{secrets.token_hex(8)}"
         try:
-            write(files, temporary)
+            _write_into(files, folder, lambda: write(files, temporary))
             _move(files, temporary, full)
         except BaseException:
             with suppress(Exception):
                 files.rm_file(temporary)
             raise
+        finally:
+            with suppress(Exception):  # others are in it
+                files.rmdir(folder)
 
     return write_and_move
+
+
+def _write_into(files: "fsspec.AbstractFileSystem", folder: str, write: Callable[[], object]) -> None:
+    for attempt in count(1):
+        try:
+            files.makedirs(folder, exist_ok=True)
+            write()
+        except (FileNotFoundError, FileExistsError):  # the last of others who write the same removed it
+            if attempt == _ATTEMPTS:
+                raise
+        else:
+            return
 
 
 def _move(files: "fsspec.AbstractFileSystem", source: str, target: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from djflow.errors import ArchiveError
+from djflow.storage.flushing import flush
 from djflow.tables.archive.manifest import FILE, FileEntry, Manifest, manifest_from_bytes, manifest_to_bytes
 
 SUFFIX: Final = ".partial"
@@ -103,17 +104,6 @@ def check_file(folder: Path, stated: FileEntry) -> None:
         if found.size != stated.size:
             reason = f"the file has {found.size:,} bytes, not {stated.size:,} as it was written"
         raise ArchiveError(reason, archive=str(folder), file=stated.path)
-
-
-def flush(path: Path) -> None:
-    """Return once a file, or the entries of a folder, survive a power loss."""
-    if os.name == "nt" and path.is_dir():
-        return  # Windows flushes entries with their files
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _publish(partial: Path, path: Path) -> None:

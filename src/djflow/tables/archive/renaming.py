@@ -18,6 +18,8 @@ from djflow.tables.archive.references import reference_columns, reference_in
 class Renaming:
     """New names of schemas, by the old ones. `layout` tells how a store, "" the default, makes its paths.
 
+    `place` gives, of a store and a path that cannot be used, another path; that itself for others.
+
     Objects move along with their schema: their paths name it, and whoever cleans up after one schema asks no
     other whether it needs what is there.
     """
@@ -25,6 +27,7 @@ class Renaming:
     schemas: Mapping[str, str]
     tables: frozenset[TableName]
     layout: Callable[[str], StoreLayout]
+    place: Callable[[str, str], str] | None = None
 
     def name(self, name: TableName) -> TableName:
         """The name of a table afterwards."""
@@ -49,6 +52,10 @@ class Renaming:
         >>> renaming.path("", "videos/lab/scan/1.avi")
         'videos/lab/scan/1.avi'
         """
+        found = self._in_new_schema(store, path)
+        return found if self.place is None else self.place(store, found)
+
+    def _in_new_schema(self, store: str, path: str) -> str:
         layout = self.layout(store)
         section, *rest = path.split("/")
         place = None
@@ -65,7 +72,8 @@ class Renaming:
     def rows(self, table: Table, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Rows of a table, of its name before, with references to where objects are afterwards."""
         new = self.schemas.get(table.name.schema, table.name.schema)
-        for column in reference_columns(table) if new != table.name.schema else ():
+        stays = new == table.name.schema and self.place is None
+        for column in () if stays else reference_columns(table):
             place = batch.schema.get_field_index(column.name)
             texts = batch.column(place).dictionary_encode()
             moved = [

@@ -1,17 +1,19 @@
 """An archive back into a database."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from djflow.backend.introspect import introspect
-from djflow.errors import ArchiveError, InvalidArgumentError, StorageError, did_you_mean
+from djflow.errors import ArchiveError, DjflowError, InvalidArgumentError, did_you_mean
 from djflow.model.names import TableName
 from djflow.relation.database import Database
-from djflow.storage.store import Store
+from djflow.sql import objects as sql
+from djflow.sql.objects import Kind
 from djflow.tables.archive.compatible import check_compatible
 from djflow.tables.archive.load import Loading, Policy
 from djflow.tables.archive.manifest import TableEntry
@@ -21,6 +23,9 @@ from djflow.tables.archive.read import Archive, read_archive
 from djflow.tables.archive.renaming import Renaming
 from djflow.tables.arguments import check_mapping, check_schema_name
 from djflow.tables.declare import declare
+from djflow.tables.objects import journal
+from djflow.tables.objects.aside import aside
+from djflow.tables.objects.sections import section_of
 from djflow.tables.rights import grants, ownership
 
 OnConflict: TypeAlias = Literal["error", "skip", "match"]
@@ -48,8 +53,9 @@ def restore_archive(
     """Put all that is in an archive into a database, or nothing of it.
 
     First the archive is checked, without touching the database. Then, in one transaction, missing schemas and
-    tables are created as they were (unless `create` is False), objects are put back into their stores, rows
-    are inserted parents first, and what the database holds by then is compared with what was sent.
+    tables are created as they were (unless `create` is False), objects are recorded and put back into their
+    stores, rows are inserted parents first, and what the database holds by then is compared with what was
+    sent. An object that a collector has removed, or is removing, gets a new path.
 
     `schema` is the name to restore under: of the one schema that was dumped, or a mapping of old names to
     new ones. `on_conflict` says what becomes of rows whose primary key exists: "error" refuses them, "skip"
@@ -63,9 +69,10 @@ def restore_archive(
     renaming = _renaming(archive, schema, database)
     archive.check_files()
     restoring = _Restoring(database, archive, renaming)
-    absent = restoring.absent_files()
     with database.session.transaction():
         created = restoring.declare(create=create)
+        restoring = restoring.recorded(created)
+        absent = restoring.absent_files()
         restoring.put(absent)
         total = sum(entry.rows for entry in archive.manifest.tables)
         with counted(f"restore {archive.folder.name}", total, display=display_progress) as advance:
@@ -114,19 +121,63 @@ class _Restoring:
             created += [table.name for table in wanted if table.name in new]
         return tuple(created)
 
+    def recorded(self, created: Collection[TableName]) -> "_Restoring":
+        """The same, once no collector removes any of the objects; those that one does get other paths."""
+        for schema in sorted({name.schema for name in created}):
+            self.database.session.execute(sql.CLAIM_SECTION, [schema])
+        taken: dict[tuple[str, str], str] = {}
+        for (schema, kind, store), paths in self._sections().items():
+            chosen = journal.record_again(self.database, schema, store, paths, kind)
+            taken |= {(store, path): new for path, new in zip(paths, chosen, strict=True) if path != new}
+        if not taken:
+            return self
+
+        def place(store: str, path: str) -> str:
+            return taken.get((self.database.open_store(store).name, path), path)
+
+        return replace(self, renaming=replace(self.renaming, place=place))
+
+    def _sections(self) -> Mapping[tuple[str, Kind, str], list[str]]:
+        """The paths of objects by what they belong to; the files that users keep themselves are left out."""
+        found: defaultdict[tuple[str, Kind, str], list[str]] = defaultdict(list)
+        for entry in self.archive.manifest.objects:
+            path = self.renaming.path(entry.store, entry.path)
+            section = self._section(entry.store, path)
+            if section is not None:
+                kind, schema = section
+                found[schema, kind, entry.store].append(path)
+        there = self.database.session.execute(sql.SCHEMAS, [sorted({schema for schema, _, _ in found})])
+        known = {schema for (schema,) in there}
+        return {key: paths for key, paths in found.items() if key[0] in known}
+
+    def _section(self, store: str, path: str) -> tuple[Kind, str] | None:
+        return section_of(path, self.database.open_store(store).layout)
+
     def put(self, files: Sequence[AbsentFile]) -> None:
-        """Put objects into their stores; those that rows do not share go again if the transaction fails."""
-        open_store = self.database.open_store
-        own = [file for file in files if not _is_shared(open_store(file.store), file.path)]
+        """Put objects into their stores.
 
-        def remove() -> None:
-            for file in own:
-                with suppress(StorageError):  # what stays is unreachable and is collected later
-                    open_store(file.store).remove(file.path)
+        If the transaction fails, a collector finds them: who restores the same at once may need them.
+        What no collector would find goes again.
+        """
+        by_schema: defaultdict[str | None, list[AbsentFile]] = defaultdict(list)
+        for file in files:
+            kind, schema = self._section(file.store, file.path) or (None, None)
+            if kind is not Kind.SHARED:
+                by_schema[schema].append(file)
+        self.database.session.after_rollback(lambda: self._take_back(by_schema))
+        put_files(files, self.archive.folder, self.database.open_store)
 
-        if own:
-            self.database.session.after_rollback(remove)
-        put_files(files, self.archive.folder, open_store)
+    def _take_back(self, by_schema: Mapping[str | None, Sequence[AbsentFile]]) -> None:
+        """Remove files that users keep themselves, and those of schemas that are not there any more."""
+        other = aside(self.database.session)
+        for schema, files in by_schema.items():
+            with suppress(DjflowError), other.transaction():
+                if schema is not None:
+                    [(is_free,)] = other.execute(sql.TRY_SECTION, [schema])
+                    if not is_free or journal.has_record(other, schema):
+                        continue  # somebody else restores the same, or a collector finds them
+                for file in files:
+                    self.database.open_store(file.store).remove(file.path)
 
     def protect(self, created: Collection[TableName]) -> None:
         """Let rows of new tables belong to those who inserted them, where it was so."""
@@ -184,8 +235,3 @@ def _renaming(archive: Archive, schema: str | Mapping[str, str] | None, database
             )
     tables = frozenset(entry.table.name for entry in manifest.tables if entry.table.name.schema in schemas)
     return Renaming(schemas, tables, lambda store: database.open_store(store).layout)
-
-
-def _is_shared(store: Store, path: str) -> bool:
-    """Whether an object is named by its content, so that other rows may refer to it by now."""
-    return path.startswith(f"{store.layout.hash_prefix}/")

@@ -24,8 +24,9 @@ from djflow.planner.nodes import Node
 from djflow.planner.rewriter import optimise
 from djflow.relation.database import Database
 from djflow.sql import archive as sql
+from djflow.storage.flushing import flush
 from djflow.tables.archive.content import ContentHash
-from djflow.tables.archive.folder import entry_of, flush, new_folder, write_manifest
+from djflow.tables.archive.folder import entry_of, new_folder, write_manifest
 from djflow.tables.archive.manifest import Manifest, Requirement, TableEntry
 from djflow.tables.archive.moments import check_moments
 from djflow.tables.archive.objects import ObjectKeeper

@@ -9,9 +9,10 @@ _asides: Final["WeakKeyDictionary[Session, Session]"] = WeakKeyDictionary()
 
 
 def aside(session: Session) -> Session:
-    """Another session for the same server, with connections of its own; it goes when the first one does."""
+    """Another session for the same server, whose connections are closed with those of the first."""
     found = _asides.get(session)
     if found is None:
         found = _asides.setdefault(session, Session(session.settings))
+        session.accompany(found)
         finalize(session, found.close).atexit = False  # the end of the process closes all sessions
     return found

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +15,7 @@ from djflow.sql.objects import Kind
 from djflow.tables.default import conn
 from djflow.tables.objects import audit
 from djflow.tables.objects.journal import has_record
+from djflow.tables.objects.looking import looking_at_all
 from djflow.tables.objects.orphans import Orphan, Step, find_orphans, frame, sizes
 from djflow.tables.objects.purge import purge
 from djflow.tables.objects.references import names_of
@@ -157,10 +159,10 @@ class GarbageCollector:
         return counts
 
     def _mark(self, orphans: Iterable[Orphan], step: Step, statement: Any) -> int:
-        marked = [orphan for orphan in orphans if orphan.step is step]
+        session, marked = self._database.session, [orphan for orphan in orphans if orphan.step is step]
         for (schema, store), group in groupby(marked, key=lambda orphan: (orphan.schema, orphan.store)):
-            paths = [orphan.path for orphan in group]
-            self._database.session.execute(statement(schema), [store, paths])
+            run = partial(session.execute, statement(schema), [store, [orphan.path for orphan in group]])
+            looking_at_all(session, run)
         return len(marked)
 
 

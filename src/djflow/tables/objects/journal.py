@@ -41,7 +41,39 @@ def record_owned(database: "Database", schema: str, store: str, paths: Sequence[
         raise StorageError(f"{refused[0]!r} was removed by a collector while it was being written.").suggest(
             "Write it again, and collect with a grace period that is longer than a write takes."
         )
-    database.session.after_rollback(lambda: _take_back(database, schema, store, paths))
+    database.session.after_rollback(lambda: take_back(database, schema, store, paths))
+
+
+def record_held(database: "Database", schema: str, store: str, paths: Sequence[str], writer: str) -> None:
+    """Record objects that one row each will own, for as long as the transaction `writer` runs.
+
+    It is another one than that of the rows, which records them anew with `record_owned`.
+    Raises `AccessError` where the role may not write to the schema's record.
+    """
+    other = aside(database.session)
+    create_record(other, schema)
+    other.execute(sql.record_objects(schema), [store, list(paths), str(Kind.OWNED), writer])
+
+
+def take_back(database: "Database", schema: str, store: str, paths: Sequence[str]) -> None:
+    """Remove objects that no row will have, with their records.
+
+    What cannot be removed now stays recorded, and is collected later.
+    """
+    with suppress(DjflowError):
+        gone = remove(database, store, paths)
+        other = aside(database.session)
+        if has_record(other, schema):
+            other.execute(sql.forget_objects(schema), [store, gone])
+
+
+def remove(database: "Database", store: str, paths: Sequence[str]) -> list[str]:
+    """Remove objects, which stay recorded; the paths of those for which it succeeded."""
+    with suppress(DjflowError):
+        place = database.open_store(store)
+        removed = map_threads(lambda path: path if is_removed(place, path) else None, paths)
+        return [path for path in removed if path is not None]
+    return []
 
 
 def record_shared(database: "Database", schema: str, store: str, paths: Sequence[str]) -> list[str]:
@@ -50,15 +82,35 @@ def record_shared(database: "Database", schema: str, store: str, paths: Sequence
     They stay after a rollback, since other rows may refer to them by then: a collector finds out.
     Raises as `record_owned` does.
     """
+    return record_again(database, schema, store, paths, Kind.SHARED)
+
+
+def record_again(
+    database: "Database", schema: str, store: str, paths: Sequence[str], kind: Kind
+) -> list[str]:
+    """Record objects that there may have been before, and rows may have again; the paths to use.
+
+    Another one than the given takes the place of what is being removed, or was.
+    Raises as `record_owned` does.
+    """
     chosen = {path: path for path in paths}
     attempted, generation = list(chosen), 1
     while attempted:
-        refused = set(
-            _record(database.session, schema, store, [chosen[path] for path in attempted], Kind.SHARED)
-        )
+        refused = set(_record(database.session, schema, store, [chosen[path] for path in attempted], kind))
         attempted, generation = [path for path in attempted if chosen[path] in refused], generation + 1
-        chosen.update({path: f"{path}-{generation}" for path in attempted})
+        chosen.update({path: _another(path, generation) for path in attempted})
     return [chosen[path] for path in paths]
+
+
+def _another(path: str, generation: int) -> str:
+    """A path beside another one, with the same extension.
+
+    >>> _another("_schema/lab/scan/id=0.5/a_x.tar.gz", 2), _another("_hash/lab/abc", 3)
+    ('_schema/lab/scan/id=0.5/a_x-2.tar.gz', '_hash/lab/abc-3')
+    """
+    folder, slash, name = path.rpartition("/")
+    stem, dot, extension = name.partition(".")
+    return f"{folder}{slash}{stem}-{generation}{dot}{extension}"
 
 
 def has_record(session: Session, schema: str) -> bool:
@@ -96,17 +148,6 @@ def _record(session: Session, schema: str, store: str, paths: Sequence[str], kin
         create_record(other, schema)
     refused = other.execute(sql.record_objects(schema), [store, list(paths), str(kind), writer])
     return [path for (path,) in refused]
-
-
-def _take_back(database: "Database", schema: str, store: str, paths: Sequence[str]) -> None:
-    # What cannot be removed now stays recorded, and is collected later.
-    with suppress(DjflowError):
-        place = database.open_store(store)
-        removed = map_threads(lambda path: path if is_removed(place, path) else None, paths)
-        other = aside(database.session)
-        if has_record(other, schema):
-            gone = [path for path in removed if path is not None]
-            other.execute(sql.forget_objects(schema), [store, gone])
 
 
 def is_removed(store: "Store", path: str) -> bool:

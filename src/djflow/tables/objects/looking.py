@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from djflow.backend.retry import pause
 from djflow.backend.session import Session
 from djflow.errors import DjflowError, MissingTableError, QueryError, RetryableError
-from djflow.sql.objects import SEE_ALL_ROWS
+from djflow.sql.objects import LOOK_AT_ALL
 
 T = TypeVar("T")
 _ATTEMPTS: Final = 20
@@ -23,7 +23,7 @@ def looking_at_all(session: Session, action: Callable[[], T]) -> T:
     for attempt in count(1):
         try:
             with session.transaction("read committed"):
-                session.execute(SEE_ALL_ROWS)
+                session.execute(LOOK_AT_ALL)
                 return action()
         except (MissingTableError, QueryError) as error:
             if attempt == _ATTEMPTS or not _passes(error):

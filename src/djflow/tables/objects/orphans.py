@@ -10,7 +10,7 @@ from djflow.errors import StorageError
 from djflow.relation.database import Database
 from djflow.sql import objects as sql
 from djflow.sql.objects import Kind
-from djflow.storage.parallel import map_threads
+from djflow.storage.parallel import map_many, threads_for
 from djflow.tables.objects.looking import looking_at_all
 from djflow.tables.objects.references import columns_of, names_of
 
@@ -78,7 +78,7 @@ def find_orphans(database: Database, schema: str, store: str, grace: timedelta) 
 
 def sizes(store: "Store", paths: Sequence[str]) -> list[int]:
     """How many bytes objects have; 0 for what was never written."""
-    return map_threads(lambda path: _size(store, path), paths)
+    return map_many(lambda path: _size(store, path), paths, threads_for([store]))
 
 
 def _size(store: "Store", path: str) -> int:

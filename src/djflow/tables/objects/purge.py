@@ -9,13 +9,13 @@ from typing import Final
 
 from djflow.relation.database import Database
 from djflow.sql import objects as sql
-from djflow.storage.parallel import map_threads
+from djflow.storage.parallel import map_many, threads_for
 from djflow.tables.objects.journal import is_removed
 from djflow.tables.objects.looking import looking_at_all
 from djflow.tables.objects.orphans import Orphan
 from djflow.tables.objects.references import columns_of, names_of
 
-BATCH: Final = 1000
+BATCH: Final = 10_000  # each looks at all references
 # Who takes longer, as a computer that slept meanwhile, leaves the rest to the next collection: a path may be
 # used again a long time after it was condemned.
 SOON: Final = 3600.0  # seconds
@@ -36,6 +36,7 @@ def purge(database: Database, orphans: Sequence[Orphan], grace: timedelta) -> It
         of_store = list(group)
         for start in range(0, len(of_store), BATCH):
             yield _purge(database, schema, store, of_store[start : start + BATCH], grace)
+        database.session.execute(sql.forget_removed(schema), [LONG])
 
 
 def _purge(database: Database, schema: str, name: str, orphans: Sequence[Orphan], grace: timedelta) -> Purged:
@@ -43,12 +44,10 @@ def _purge(database: Database, schema: str, name: str, orphans: Sequence[Orphan]
     by_path = {orphan.path: orphan for orphan in orphans}
     until = time() + SOON
     doomed = _condemn(database, schema, name, list(by_path), grace)
-    results = map_threads(lambda path: time() < until and is_removed(store, path), doomed)
+    threads = threads_for([store])
+    results = map_many(lambda path: time() < until and is_removed(store, path), doomed, threads)
     removed = [path for path, is_gone in zip(doomed, results, strict=True) if is_gone]
-    with session.transaction():
-        for statement in sql.bury_objects(schema):
-            session.execute(statement, [name, removed])
-        session.execute(sql.forget_removed(schema), [LONG])
+    looking_at_all(session, lambda: session.execute(sql.bury_objects(schema), [name, removed]))
     return Purged(tuple(by_path[path] for path in removed), len(doomed) - len(removed))
 
 

@@ -17,7 +17,7 @@ def columns_of(database: Database) -> list[ReferenceColumn]:
     """The columns that may refer to objects, in every schema: rows can be copied from one to another."""
     stores = database.settings.stores
     return [
-        ReferenceColumn(table.name, column.name, store_of(column, stores), is_plain=_is_plain(column))
+        ReferenceColumn(table.name, column.name, store_of(column, stores), is_plain=is_plain(column))
         for table in database.whole_catalog().tables
         for column in reference_columns(table)
     ]
@@ -39,7 +39,8 @@ def store_of(column: Attribute, stores: StoresSettings) -> str:
     return column.type.store or default or ""
 
 
-def _is_plain(column: Attribute) -> bool:
+def is_plain(column: Attribute) -> bool:
+    """Whether a column's values have the path of their one object under `path`."""
     assert isinstance(column.type, CodecType)  # noqa: S101 - only such columns refer to objects
     try:
         codec = codec_for(column.type)
