@@ -179,6 +179,20 @@ def test_a_folder_that_cannot_be_fails_no_read(remote: MemoryStore, tmp_path: Pa
         assert file.read() == b"text"
 
 
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="needs owners of files")
+def test_copies_in_the_folder_of_somebody_else_are_not_believed(
+    remote: MemoryStore, cached: CachedStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote.put("_schema/a", b"text")
+    cached.get("_schema/a")
+    [copy] = _copies(tmp_path)
+    copy.chmod(0o600)
+    copy.write_bytes(b"evil")
+    assert cached.get("_schema/a") == b"evil"
+    monkeypatch.setattr(os, "getuid", lambda: os.stat(tmp_path).st_uid + 1)  # noqa: PTH116 - as it is
+    assert cached.get("_schema/a") == b"text"
+
+
 def test_what_the_store_says_is_raised(cached: CachedStore, tmp_path: Path) -> None:
     for read in (cached.get, cached.open):
         with pytest.raises(MissingExternalFile):

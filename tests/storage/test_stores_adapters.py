@@ -1,18 +1,22 @@
 import sys
+import traceback
+from collections.abc import Callable
 from importlib.metadata import EntryPoint
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from fsspec import AbstractFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
 from djflow.configuration import FrozenMapping, StoreSettings
-from djflow.errors import ConfigError, DataJointError
+from djflow.configuration.secret import Secret
+from djflow.errors import ConfigError, DataJointError, StorageError
 from djflow.storage import adapters
 from djflow.storage.adapters import StorageAdapter, get_storage_adapter
 from djflow.storage.registry import open_store
 from djflow.storage.remote.s3 import S3Adapter
 from djflow.storage.remote.store import RemoteStore
+from djflow.storage.store import Store
 
 
 class VolumeAdapter(StorageAdapter):
@@ -177,3 +181,97 @@ def test_using_local_stores_imports_no_cloud_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+class Leaking(StorageAdapter):
+    """Tells all that it knows when anything fails."""
+
+    protocol = "test-leaking"
+    allowed_keys = ("token", "is_wrong")
+
+    def validate_spec(self, spec: dict[str, Any]) -> None:
+        if spec.get("is_wrong"):
+            raise KeyError(f"what is {spec}?")
+
+    def create_filesystem(self, spec: dict[str, Any]) -> AbstractFileSystem:
+        raise ValueError("no such user", spec)
+
+
+def leaking(**options: object) -> StoreSettings:
+    given = FrozenMapping({"token": Secret("hunter2"), **options})
+    return StoreSettings("leak", "test-leaking", "lab", options=given)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        lambda: open_store(leaking()).get("a"),
+        lambda: list(open_store(leaking()).list("")),
+        lambda: open_store(leaking()).filesystem("a"),
+        lambda: open_store(leaking(is_wrong=True)),
+    ],
+)
+def test_what_a_plug_in_raises_is_told_without_credentials(action: Callable[[], object]) -> None:
+    with pytest.raises(DataJointError, match="leak") as caught:
+        action()
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "hunter2" not in shown
+    assert "***" in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("access_key", "AKID\n"),
+        ("secret_key", "s3cr3t\n"),
+        ("session_token", "t\tt"),
+        ("endpoint", "my server"),
+        ("bucket", "b b"),
+    ],
+)
+def test_settings_that_no_library_explains_are_refused_by_name(name: str, value: str) -> None:
+    given = {"bucket": "b", "endpoint": "s3.lab.org", "access_key": Secret("a"), "secret_key": Secret("b")}
+    wrong = Secret(value) if "key" in name or "token" in name else value
+    with pytest.raises(ConfigError, match=f"'{name}' has white space") as caught:
+        open_store(StoreSettings("main", "s3", options=FrozenMapping({**given, name: wrong})))
+    assert value.strip() not in str(caught.value)
+
+
+class Careless(MemoryFileSystem):  # type: ignore[misc]
+    """Files whose listings and contents are not what `fsspec` promises."""
+
+    store: ClassVar[dict[str, Any]] = {}
+    pseudo_dirs: ClassVar[list[str]] = [""]
+
+    def find(self, path: str, **options: Any) -> Any:
+        return list(super().find(path, **options))
+
+    def cat_file(self, path: str, **_: Any) -> Any:
+        return path
+
+
+class CarelessAdapter(StorageAdapter):
+    protocol = "test-careless"
+
+    def create_filesystem(self, spec: dict[str, Any]) -> AbstractFileSystem:
+        del spec
+        return Careless(skip_instance_cache=True)
+
+    def get_url(self, spec: dict[str, Any], path: str) -> str:
+        raise KeyError(spec["unknown"], path)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        lambda store: list(store.list("a")),
+        lambda store: store.get("a/b"),
+        lambda store: store.open("a/b").read(),
+        lambda store: store.remove("a"),
+    ],
+)
+def test_what_a_plug_in_gets_wrong_is_told_of_its_store(action: Callable[[Store], object]) -> None:
+    store = open_store(StoreSettings("careless", "test-careless", "lab"))
+    store.put("a/b", b"x")
+    with pytest.raises(StorageError, match="store 'careless' at test-careless://"):
+        action(store)

@@ -10,7 +10,7 @@ import pytest
 
 import djflow as dj
 from djflow.configuration import changed
-from djflow.errors import DataTypeError
+from djflow.errors import ConfigError, DataTypeError
 from djflow.relation.database import Database
 from djflow.tables.schema import Schema
 
@@ -85,7 +85,7 @@ def test_a_file_of_the_user_s_is_referred_to_and_never_touched(make: Make, tmp_p
 
 def test_without_a_default_store_for_files_one_is_to_be_named(make: Make) -> None:
     item, _ = make("<filepath@>")
-    with pytest.raises(DataTypeError, match=r"'stores\.filepath_default'"):
+    with pytest.raises(ConfigError, match=r"'stores\.filepath_default'"):
         item().insert1((1, "a.bin"))
 
 

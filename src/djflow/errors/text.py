@@ -18,7 +18,7 @@ def shown(value: object) -> str:
     """A value as people type it, or what it is where that is too much."""
     try:
         return repr(value)
-    except ValueError:  # Python refuses to write integers of many thousand digits
+    except (ValueError, RecursionError):  # for integers of many thousand digits, or deep nesting
         return f"a large {type(value).__name__}"
 
 

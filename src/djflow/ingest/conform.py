@@ -7,7 +7,13 @@ from typing import Any, TypeAlias, overload
 import numpy as np
 import pyarrow as pa
 
-from djflow.errors import DataTypeError, InvalidRowsError, MissingAttributeError, UnknownAttributeError
+from djflow.errors import (
+    ConfigError,
+    DataTypeError,
+    InvalidRowsError,
+    MissingAttributeError,
+    UnknownAttributeError,
+)
 from djflow.ingest.chunk import Chunk
 from djflow.ingest.columns import codec_values
 from djflow.ingest.convert import check_nulls, convert
@@ -108,6 +114,8 @@ def _encode_column(
         array = encode(attribute, values, chunk.first_row, keys)
     except DataTypeError as error:
         raise _renumbered(error, chunk.first_row) from error
+    except ConfigError:  # a store's; the values are right
+        raise
     except (TypeError, ValueError) as error:
         raise _codec_refusal(error, values, attribute, chunk, name) from error
     target = arrow_type(attribute.stored)

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from djflow.errors import UnknownAttributeError
 from djflow.model.names import TableName, Tier
-from djflow.model.types import DataType, NativeType, StoredType
+from djflow.model.types import CodecType, DataType, NativeType, StoredType
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,3 +234,16 @@ class Table:
         """Whether what users see of the primary key tells rows apart; so it is in all declared tables."""
         key = [column for column in self.columns if column.in_key]
         return self.is_singleton or (bool(key) and not any(column.is_hidden for column in key))
+
+
+def is_recoded(old: Attribute, new: Attribute) -> bool:
+    """Whether what is stored for an attribute means something else, or nothing, for another one.
+
+    A reference names its store, so that types which differ in the store's name alone read the same.
+    """
+    if not isinstance(new.type, CodecType):
+        return isinstance(old.type, CodecType) and old.stored != new.stored
+    if not isinstance(old.type, CodecType):
+        return True
+    same_place = (old.type.store is None) == (new.type.store is None)
+    return old.type.name != new.type.name or not same_place

@@ -59,6 +59,17 @@ def _one_array(column: pa.ChunkedArray) -> pa.Array:
 
 def arrow_values(rows: pa.Table, heading: Heading, database: Database) -> pa.Table:
     """The rows with codec columns decoded where their values have an Arrow form; others stay encoded."""
+    return arrow_and_encoded(rows, heading, database)[0]
+
+
+def arrow_and_encoded(
+    rows: pa.Table, heading: Heading, database: Database
+) -> tuple[pa.Table, list[Attribute]]:
+    """The rows with codec columns decoded where their values have an Arrow form.
+
+    The attributes whose values have none come too; their columns stay encoded.
+    """
+    encoded: list[Attribute] = []
     for position, attribute in enumerate(heading):
         if isinstance(attribute.type, CodecType):
             column = _one_array(rows.column(position))
@@ -66,7 +77,9 @@ def arrow_values(rows: pa.Table, heading: Heading, database: Database) -> pa.Tab
             if decoded is not None:
                 _offer_namespace(decoded, database)
                 rows = rows.set_column(position, attribute.name, decoded)
-    return rows
+            elif column.null_count < len(column):
+                encoded.append(attribute)
+    return rows, encoded
 
 
 def _offer_namespace(column: pa.Array, database: Database) -> None:
@@ -78,14 +91,3 @@ def _offer_namespace(column: pa.Array, database: Database) -> None:
 
         assert stored_column  # noqa: S101 - importing it is what registers the namespace
         column_objects.remember(database)
-
-
-def needs_objects(rows: pa.Table, heading: Heading) -> list[Attribute]:
-    """The codec columns that still hold encoded bytes after `arrow_values`."""
-    return [
-        a
-        for a in heading
-        if isinstance(a.type, CodecType)
-        and rows.schema.field(a.name).type in (pa.binary(), pa.large_binary(), pa.string())
-        and rows.column(a.name).null_count < rows.num_rows
-    ]

@@ -13,7 +13,7 @@ from djflow.model.table import Heading
 from djflow.planner import analyze
 from djflow.planner.nodes import Node, is_ordered
 from djflow.relation.database import Database
-from djflow.relation.decode import arrow_values, needs_objects, python_columns, python_values
+from djflow.relation.decode import arrow_and_encoded, arrow_values, python_columns, python_values
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,8 +50,7 @@ def polars_frame(stored: pa.Table, heading: Heading, database: Database) -> "pl.
     """Stored rows as a Polars frame, decoded; values without an Arrow form come as Python objects."""
     import polars as pl
 
-    rows = arrow_values(stored, heading, database)
-    opaque = needs_objects(rows, heading)
+    rows, opaque = arrow_and_encoded(stored, heading, database)
     tensors = {f.name: f.type for f in rows.schema if isinstance(f.type, pa.FixedShapeTensorType)}
     plain = rows.drop_columns([a.name for a in opaque] + list(tensors))
     frame = pl.from_arrow(plain) if plain.num_columns else pl.DataFrame()

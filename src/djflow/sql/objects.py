@@ -67,6 +67,19 @@ def create_objects_table(schema: str) -> tuple[str, ...]:
     return table, index
 
 
+def settle(schema: str, home: str) -> str:
+    """The statement that says in which database a schema's record of objects was made."""
+    return f"COMMENT ON TABLE {_table(schema)} IS {literal(home)}"
+
+
+# The database in which a schema's record was made, and this one.
+HOME: Final = """
+SELECT obj_description(to_regclass(format('%I.%I', $1::text, '~objects')), 'pg_class'),
+  format('djflow: objects of database %s of server %s',
+    (SELECT oid FROM pg_database WHERE datname = current_database()), system_identifier)
+FROM pg_control_system()
+"""
+
 # by those who write objects
 
 PLACE: Final = """
@@ -114,13 +127,14 @@ def select_orphans(schema: str, columns: Sequence[ReferenceColumn]) -> str:
     """The query for the objects of one store to which no row refers, or which are in quarantine.
 
     Left out is what a writer may still commit a row for, and what was removed. The parameters are the names
-    of the store, and the grace period in seconds. A row is store, path, kind, when it was recorded, when
-    quarantined, whether rows refer to it, and whether its grace period is over: all as of one moment.
+    of the store, those of the stores in other places, and the grace period in seconds. A row is store, path,
+    kind, when it was recorded, when quarantined, whether rows refer to it, and whether its grace period is
+    over: all as of one moment.
     """
     return (
-        f"WITH used AS MATERIALIZED (\n{_used(columns, '$1')}\n)\n"
+        f"WITH used AS MATERIALIZED (\n{_used(columns, '$2')}\n)\n"
         "SELECT o.store, o.path, o.kind, o.recorded_at, o.quarantined_at, u.path IS NOT NULL,\n"
-        f"  o.condemned_at IS NOT NULL OR coalesce({_is_due('$2')}, false)\n"
+        f"  o.condemned_at IS NOT NULL OR coalesce({_is_due('$3')}, false)\n"
         f"FROM {_table(schema)} o LEFT JOIN used u ON u.path = o.path\n"
         "WHERE o.store = ANY ($1::text[]) AND o.removed_at IS NULL\n"
         "  AND (u.path IS NULL OR (o.quarantined_at IS NOT NULL AND o.condemned_at IS NULL))\n"
@@ -148,7 +162,7 @@ def select_recorded(schema: str) -> str:
 
 
 def select_used(columns: Sequence[ReferenceColumn]) -> str:
-    """The query for all paths in some stores to which rows refer; the stores are the parameter."""
+    """The query for all paths to which rows refer in one place; its parameter are the stores elsewhere."""
     return _used(columns, "$1")
 
 
@@ -190,7 +204,7 @@ def lock_quarantined(schema: str) -> str:
 def condemn_objects(schema: str, columns: Sequence[ReferenceColumn]) -> str:
     """The statement that condemns those of some locked objects to which no row refers, and gives the paths.
 
-    Its parameters are the names of the one store that holds them, the store's name in the records, and the
+    Its parameters are the names of the stores in other places, the store's name in the records, and the
     paths.
     """
     return (
@@ -243,17 +257,20 @@ LOOK_AT_ALL: Final = (
 )
 
 
-def _used(columns: Iterable[ReferenceColumn], stores: str) -> str:
-    """The paths, each once, to which rows refer in the stores."""
-    selects = [_paths(column, stores) for column in columns]
-    return "\nUNION\n".join([f"SELECT NULL::text AS path WHERE {stores}::text[] IS NULL", *selects])
+def _used(columns: Iterable[ReferenceColumn], elsewhere: str) -> str:
+    """The paths, each once, to which rows refer in all stores but some.
+
+    A store that is not configured any more, or only on another machine, may be the same place.
+    """
+    selects = [_paths(column, elsewhere) for column in columns]
+    return "\nUNION\n".join([f"SELECT NULL::text AS path WHERE {elsewhere}::text[] IS NULL", *selects])
 
 
-def _paths(column: ReferenceColumn, stores: str) -> str:
+def _paths(column: ReferenceColumn, elsewhere: str) -> str:
     name, own = quote(column.column), literal(column.store)
     source = f"FROM {qualified(column.table)} t"
     if column.is_plain:
-        where = f"coalesce(nullif(t.{name} ->> 'store', ''), {own}) = ANY ({stores}::text[])"
+        where = f"coalesce(nullif(t.{name} ->> 'store', ''), {own}) <> ALL ({elsewhere}::text[])"
         return (
             f"SELECT t.{name} ->> 'path' AS path {source} WHERE t.{name} ->> 'path' IS NOT NULL AND {where}"
         )

@@ -110,6 +110,7 @@ class CacheFolder:
         """The files that may be the copy, each with the size that it should have."""
         folder = self._files / name[:_FOLDED]
         with suppress(OSError):
+            _check_own(self._files)  # copies of somebody else's are not believed
             for found in os.listdir(folder):  # noqa: PTH208 - names are enough
                 digest, _, size = found.partition(".")
                 if digest == name and size.isdecimal():
@@ -124,7 +125,8 @@ class CacheFolder:
             if size > self.largest:
                 raise TooLargeError
             self._make_room(size)
-            unfinished.chmod(0o400)
+            if os.name == "posix":  # Windows would keep it for ever
+                unfinished.chmod(0o400)
             file = self._files / name[:_FOLDED] / f"{name}.{size}"
             file.parent.mkdir(exist_ok=True)
             return unfinished.replace(file)
@@ -138,8 +140,7 @@ class CacheFolder:
             return
         for folder in (self._files, self._unfinished):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
-                raise PermissionError(f"{folder} belongs to somebody else")
+            _check_own(folder)
         for file, last_written, _ in _entries(self._unfinished):
             if time() - last_written > _ABANDONED:
                 file.unlink(missing_ok=True)
@@ -191,6 +192,11 @@ class CacheFolder:
 class _Flight:
     lock: Lock
     waiting: int = 0
+
+
+def _check_own(folder: Path) -> None:
+    if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to somebody else")
 
 
 def _name(key: str) -> str:

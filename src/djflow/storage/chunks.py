@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +39,8 @@ class Chunks:
             raise TypeError(f"Chunks takes an iterable of arrays, not {type(self.blocks).__name__}")
         if self.shape is not None and (not self.shape or any(extent is None for extent in self.shape[1:])):
             raise ValueError(f"of the shape of Chunks only the first extent can be None, not {self.shape}")
+        _check_extents("shape", [extent for extent in self.shape or () if extent is not None], 0)
+        _check_extents("chunks", self.chunks or (), 1)
 
     def stream(self) -> "BlockStream":
         """The blocks, checked while they come. Reads the first one.
@@ -85,6 +88,17 @@ class BlockStream:
             raise ValueError(f"the blocks have {rows} rows and their shape tells {self.extent}")
 
 
+def check_mask(value: object) -> None:
+    """Raise `TypeError` for an array of which nothing but its mask tells what counts.
+
+    >>> check_mask(np.ma.masked_array([1, 2], mask=[False, True]))
+    Traceback (most recent call last):
+    TypeError: the mask of an array is not kept; fill it with .filled(...)
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError("the mask of an array is not kept; fill it with .filled(...)")
+
+
 def advice(value: object) -> str:
     """What to pass in place of a value that is no array.
 
@@ -118,6 +132,13 @@ def in_rows(blocks: Iterable["np.ndarray[Any, Any]"], rows: int) -> Iterator["np
         yield _joined(held)
 
 
+def _check_extents(name: str, extents: Iterable[Any], least: int) -> None:
+    """Raise `TypeError` or `ValueError` for what is no whole number, or too small for an extent."""
+    for extent in extents:
+        if index(extent) < least:
+            raise ValueError(f"an extent in the {name} of Chunks is at least {least}, not {extent}")
+
+
 def _joined(blocks: list["np.ndarray[Any, Any]"]) -> "np.ndarray[Any, Any]":
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
@@ -127,6 +148,7 @@ def _told(blocks: Iterable[Any]) -> Iterator["np.ndarray[Any, Any]"]:
     number = 0
     try:
         for block in blocks:
+            check_mask(block)
             yield np.asarray(block)
             number += 1
     except DjflowError as error:  # which may tell that the transaction should be tried again

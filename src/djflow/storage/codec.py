@@ -228,12 +228,28 @@ def resolve_dtype(type_: CodecType) -> CoreType:
     >>> resolve_dtype(CodecType("blob")), resolve_dtype(CodecType("blob", "main"))
     (CoreType(name='bytes', args=()), CoreType(name='json', args=()))
     """
+    return _chain(type_)[1]
+
+
+def reaches_store(type_: CodecType) -> bool:
+    """Whether values lie in a store: those of the codec itself, or of one to which it chains.
+
+    Raises `DefinitionError` as `resolve_dtype` does.
+
+    >>> reaches_store(CodecType("blob")), reaches_store(CodecType("blob", ""))
+    (False, True)
+    """
+    return type_.store is not None or any(codec.store is not None for codec in _chain(type_)[0])
+
+
+def _chain(type_: CodecType) -> tuple[list[CodecType], CoreType]:
+    """A codec and those to which it chains, and the core type at the end."""
     seen = [type_]
     while isinstance(inner := _stored_as(seen[-1]), CodecType):
         if inner in seen:
             raise DefinitionError(f"Codecs chain in a circle: {' -> '.join(map(str, [*seen, inner]))}.")
         seen.append(inner)
-    return inner
+    return seen, inner
 
 
 def _stored_as(type_: CodecType) -> CoreType | CodecType:
@@ -266,6 +282,8 @@ def _load(name: str) -> None:
 
 
 def _register(cls: type[Codec]) -> None:
+    if not str(getattr(cls, "name", "")).isidentifier():
+        raise DefinitionError(f"Codec {cls.__qualname__} has no name that a definition can tell, as 'graph'.")
     rival, own_module = _registry.get(cls.name), _BUILTIN_MODULES.get(cls.name)
     if cls.name in _SHARED and cls.__module__ != own_module:
         raise DefinitionError(

@@ -8,6 +8,7 @@ from typing import IO, Any
 import numpy as np
 
 from djflow.errors import StorageError
+from djflow.storage.chunks import check_mask
 from djflow.storage.staging.growing_file import GrowingFile, writing_to
 
 
@@ -97,6 +98,7 @@ class NpyWriter:
 
     def _array(self, values: Any) -> "np.ndarray[Any, Any]":
         try:
+            check_mask(values)
             return np.asarray(values, None if hasattr(values, "dtype") else self.dtype)
         except (TypeError, ValueError, OverflowError) as error:
             raise StorageError(f"The staged array takes arrays of {self.dtype}: {error}.") from error
@@ -104,6 +106,8 @@ class NpyWriter:
     def _put(self, row: int, block: "np.ndarray[Any, Any]") -> None:
         if not block.size:
             return
+        if self._file.closed:
+            raise StorageError("The staged array is complete: the block of its insert has ended.")
         with writing_to(self._name):
             self._file.seek(self._start + row * prod(self._rest) * self.dtype.itemsize)
             self._file.write(block.reshape(-1).view(np.uint8).data)
@@ -126,4 +130,6 @@ def _split(shape: Sequence[int | None]) -> tuple[int | None, tuple[int, ...]]:
     rest = tuple(extent for extent in shape[1:] if extent is not None)
     if len(rest) != len(shape) - 1:
         raise StorageError(f"Only the first extent of a staged array can be None, not {tuple(shape)}.")
+    if any(index(extent) < 0 for extent in shape if extent is not None):
+        raise StorageError(f"An extent of a staged array is at least 0, not {tuple(shape)}.")
     return shape[0], rest

@@ -33,6 +33,7 @@ def _open_folder(settings: "StoreSettings") -> Store:
 def _open_remote(settings: "StoreSettings") -> Store:
     from djflow.storage.adapters import get_storage_adapter
     from djflow.storage.cached import with_cache
+    from djflow.storage.remote.refusals import masked
     from djflow.storage.remote.store import RemoteStore
 
     try:
@@ -40,6 +41,9 @@ def _open_remote(settings: "StoreSettings") -> Store:
         adapter.validate_spec(settings.revealed())
     except DjflowError as error:
         raise ConfigError(f"Store {settings.name!r}: {error}", key=f"stores.{settings.name}") from error
+    except Exception as error:  # noqa: BLE001 - plug-ins have errors of their own, and they know the keys
+        reason = masked(f"{type(error).__name__}: {error}", settings)
+        raise ConfigError(f"Store {settings.name!r}: {reason}", key=f"stores.{settings.name}") from None
     return with_cache(RemoteStore(settings, adapter, _layout(settings)), settings)
 
 

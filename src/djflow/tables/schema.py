@@ -12,10 +12,10 @@ from djflow.errors import AccessError, DefinitionError, DjflowError
 from djflow.model.catalog import Catalog
 from djflow.model.names import TableName, Tier, table_name
 from djflow.model.table import Table as TableModel
-from djflow.model.types import CodecType
 from djflow.relation.database import Database
 from djflow.sql.ddl import drop_schema
 from djflow.storage.codec import resolve_dtype
+from djflow.storage.referring import refers
 from djflow.tables.alteration.of_schema import Alteration
 from djflow.tables.archiving import Archiving
 from djflow.tables.arguments import check_connection, check_mapping, check_schema_name
@@ -366,7 +366,7 @@ def _chosen(cls: type[Table], option: str, default: bool) -> bool:  # noqa: FBT0
 
 
 def _has_objects(table: TableModel) -> bool:
-    return any(isinstance(c.type, CodecType) and c.type.store is not None for c in table.columns)
+    return any(refers(column, if_unknown=False) for column in table.columns)
 
 
 def _insert_contents(cls: type[Table], *, is_new: bool) -> None:

@@ -14,6 +14,7 @@ from djflow.backend.wire import copy_format, encode_copy
 from djflow.engine import execute
 from djflow.engine.run import resolved
 from djflow.errors import (
+    DataTypeError,
     DjflowError,
     InvalidArgumentError,
     MissingAttributeError,
@@ -23,7 +24,7 @@ from djflow.errors import (
 from djflow.ingest.conform import Encode
 from djflow.ingest.prepare import prepare, prepare_runs
 from djflow.model.names import TableName
-from djflow.model.table import Attribute, Table
+from djflow.model.table import Attribute, Table, is_recoded
 from djflow.model.types import CodecType
 from djflow.planner.lower_sql import lower_insert
 from djflow.planner.rewriter import optimise
@@ -215,6 +216,8 @@ def _column(table: Table, name: str) -> Attribute:
 def _insert_query(table: Table, source: HasPlan, database: Database, options: InsertOptions) -> None:
     plan, policy = source.logical_plan, options.on_conflict
     names = _query_columns(table, plan.heading.names, options)
+    for name in names:
+        _check_codec(table, plan.heading[name])
     database.ensure(plan.tables)
     session = database.session
     with session.transaction():
@@ -238,3 +241,17 @@ def _query_columns(table: Table, given: tuple[str, ...], options: InsertOptions)
         if attribute.is_required and attribute.name not in given:
             raise MissingAttributeError(attribute.name, table=str(table.name))
     return tuple(name for name in given if name in known)
+
+
+def _check_codec(table: Table, given: Attribute) -> None:
+    """Raise `DataTypeError` where a query gives what the table's attribute of that name cannot read."""
+    own = table.heading[given.name]
+    if is_recoded(given, own):
+        raise DataTypeError(
+            f"a query gives what is stored for {given.type}, which {own.type} cannot read; "
+            "fetch the values and insert these",
+            column=given.name,
+            expected=str(own.type),
+            value=str(given.type),
+            table=str(table.name),
+        )

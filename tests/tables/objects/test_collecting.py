@@ -235,7 +235,7 @@ def test_a_content_that_was_removed_can_be_written_anew(lab: Lab) -> None:
 
 
 def test_an_object_that_its_store_does_not_remove_is_tried_again(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     lab.insert(1)
     lab.delete()
@@ -246,6 +246,7 @@ def test_an_object_that_its_store_does_not_remove_is_tried_again(
     statistics = lab.collector().collect(dry_run=False)
 
     assert (failed["errors"], failed["deleted"]) == (2, 0)
+    assert "2 objects stay in store local for now: '_" in caplog.text
     assert (statistics["errors"], statistics["deleted"]) == (0, 2)
     assert lab.stored() == set()
 

@@ -3,8 +3,8 @@
 from collections.abc import Container, Iterable, Iterator
 
 from djflow.model.names import TableName
-from djflow.model.table import Attribute, ForeignKey, Table
-from djflow.model.types import CodecType, EnumType
+from djflow.model.table import Attribute, ForeignKey, Table, is_recoded
+from djflow.model.types import EnumType
 from djflow.sql.alteration import duplicates
 from djflow.sql.alteration.casts import cast, is_lossless, is_number, physical_sql
 from djflow.sql.alteration.changes import (
@@ -88,7 +88,7 @@ def _absent(delta: Delta, change: Change, column: Attribute) -> Question:
 def _retyped(delta: Delta, change: ChangeType) -> Iterator[Question]:
     old, new, column = change.old, change.new, f"t.{quote(change.old.name)}"
     shown = (*_shown(delta.old), *(() if old.in_key else (old.name,)))
-    if _is_recoded(old, new):
+    if is_recoded(old, new):
         yield Question(
             delta.name,
             change,
@@ -109,15 +109,6 @@ def _retyped(delta: Delta, change: ChangeType) -> Iterator[Question]:
         )
     elif not is_lossless(old.stored, new.stored):
         yield from _converted(delta, change, shown)
-
-
-def _is_recoded(old: Attribute, new: Attribute) -> bool:
-    if not isinstance(new.type, CodecType):
-        return isinstance(old.type, CodecType) and old.stored != new.stored
-    if not isinstance(old.type, CodecType):
-        return True
-    same_place = (old.type.store is None) == (new.type.store is None)
-    return old.type.name != new.type.name or not same_place
 
 
 def _converted(delta: Delta, change: ChangeType, shown: tuple[str, ...]) -> Iterator[Question]:

@@ -119,6 +119,7 @@ def _dict(value: Mapping[Any, Any], depth: int) -> bytes:
 def _array(value: np.ndarray[Any, Any], depth: int) -> bytes:
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError("a blob cannot keep the mask of an array; fill it with .filled(...)")
+    value = np.asarray(value)  # a matrix has no third axis
     if value.dtype.names:
         return _records(value, depth)
     if value.dtype.kind in "OUS":

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import IO, Any, ClassVar
+from typing import IO, Any, ClassVar, Final
 
 import pyarrow as pa
 
@@ -15,7 +15,8 @@ from djflow.storage.staging.draft import MakeDraft
 from djflow.storage.staging.frame_draft import FrameDraft, FrameWriter, describe_frame
 from djflow.storage.store import Store
 
-_STREAM = "__arrow_c_stream__"
+_STREAM: Final = "__arrow_c_stream__"
+_COLUMNS: Final = ("Series", "ChunkedArray")  # which give streams of Arrow, too
 
 
 class FrameCodec(SchemaCodec, register=False):
@@ -31,14 +32,19 @@ class FrameCodec(SchemaCodec, register=False):
         """Only frames and what gives Arrow batches; no query is run."""
         if not hasattr(value, _STREAM) and not _is_lazy(value) and not isinstance(value, pa.RecordBatch):
             raise TypeError(f"<{self.name}@> stores a frame, not {type(value).__name__}")
+        if type(value).__name__ in _COLUMNS:
+            raise TypeError(f"<{self.name}@> stores a frame, not one column; make it a frame of one column")
 
     def write(self, value: Any, store: Store, path: str) -> Mapping[str, Any]:
-        """Write one frame."""
-        batches = _batches(value)
-        schema = batches.schema
-        with store.create(path) as file:
-            target = SummedFile(file)
-            rows = self._write_batches(batches, target)  # type: ignore[arg-type] # what Arrow calls of a file
+        """Write one frame. Raises `TypeError` or `ValueError` for columns that a file cannot hold."""
+        try:
+            batches = _batches(value)
+            schema = batches.schema
+            with store.create(path) as file:
+                target = SummedFile(file)
+                rows = self._write_batches(batches, target)  # type: ignore[arg-type] # what Arrow calls of it
+        except pa.ArrowNotImplementedError as error:
+            raise TypeError(str(error)) from error
         return {**describe_frame(schema, rows), "size": target.size, "checksum": target.checksum}
 
     def stages(self) -> Mapping[str, MakeDraft]:
@@ -75,12 +81,21 @@ class FrameCodec(SchemaCodec, register=False):
 
 
 def _batches(value: Any) -> pa.RecordBatchReader:
+    reader = _reader(value)
+    if len(set(reader.schema.names)) < len(reader.schema.names):
+        raise ValueError(f"columns of a frame have names of their own, not {reader.schema.names}")
+    return reader
+
+
+def _reader(value: Any) -> pa.RecordBatchReader:
     if _is_lazy(value):
-        return _batches(value.collect(engine="streaming"))
+        return _reader(value.collect(engine="streaming"))
     if isinstance(value, pa.RecordBatch):
         return pa.Table.from_batches([value]).to_reader()
     match _library(value):
         case "polars":
+            if "Object" in map(str, value.dtypes):
+                raise TypeError("a file cannot hold a column of Python objects")
             return value.to_arrow().to_reader()
         case "pandas":
             return pa.Table.from_pandas(value).to_reader()  # which keeps the index

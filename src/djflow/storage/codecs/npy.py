@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from djflow.storage.chunks import Chunks, advice
+from djflow.storage.chunks import Chunks, advice, check_mask
 from djflow.storage.codec import ColumnContext
 from djflow.storage.codecs.npy_ref import NpyRef
 from djflow.storage.codecs.references import reference_column
@@ -36,6 +36,7 @@ class NpyCodec(SchemaCodec):
             return
         if not isinstance(value, np.ndarray | NpyRef):
             raise TypeError(f"<npy@> stores a numpy.ndarray, not {type(value).__name__}; {advice(value)}")
+        check_mask(value)
         if value.dtype.hasobject:
             raise TypeError("<npy@> cannot store an array of Python objects; use <blob@>")
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from math import prod
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from djflow.errors import StorageError
+from djflow.errors import InvalidArgumentError, StorageError
 from djflow.storage.cached import without_cache
 from djflow.storage.handles.npy_file import corrupt, leading_rows, read_array, read_rows
 from djflow.storage.handles.stored import FileHandle
@@ -97,9 +97,12 @@ class NpyRef(FileHandle, NDArrayOperatorsMixin):
         changes that stay in memory, "r+" for changes that are saved. In a remote store, "r" and "c" read the
         whole file.
 
-        Raises `MissingExternalFile` for an absent file and `CorruptObjectError` for another array.
+        Raises `MissingExternalFile` for an absent file, `CorruptObjectError` for another array and
+        `InvalidArgumentError` for another mode.
         """
         if mmap_mode is not None:
+            if mmap_mode not in get_args(MmapMode):  # such as "w+", which empties the file
+                raise InvalidArgumentError(f"mmap_mode is one of 'r', 'r+', 'c', not {mmap_mode!r}.")
             return self._map(mmap_mode)
         if self._loaded is None:
             self._loaded = self.read()
@@ -161,6 +164,8 @@ class NpyRef(FileHandle, NDArrayOperatorsMixin):
         return np.array(self.load(), dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        if any(isinstance(value, NpyRef) for value in options.get("out") or ()):
+            raise TypeError("the array of a row cannot be changed in place; change a copy, ref.read()")
         arrays = [value.load() if isinstance(value, NpyRef) else value for value in inputs]
         return getattr(ufunc, method)(*arrays, **options)
 

@@ -121,7 +121,8 @@ class SchemaCodec(StoreCodec, register=False):
             def write(row: int) -> str:
                 metadata = self._write_row(values[row], target, paths[row], context, row)
                 done()
-                return json.dumps({"path": paths[row], "store": store.name, **metadata})
+                place = {"path": paths[row], "store": store.name}
+                return json.dumps(place | dict(metadata) | place)
 
             references = dict(zip(rows, map_threads(write, rows, threads_for([store])), strict=True))
         return pa.array([references.get(row) for row in range(len(values))], pa.string())

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from djflow.errors import CorruptObjectError, DefinitionError
+from djflow.storage.chunks import check_mask
 from djflow.storage.codec import Codec, ColumnContext, Values
 from djflow.storage.codecs.tensor_format import (
     KINDS,
@@ -47,6 +48,7 @@ class TensorCodec(Codec):
             raise TypeError(
                 f"<tensor> stores an array, not {type(value).__name__}; pass numpy.asarray(value)"
             )
+        check_mask(value)
         storable(np.asarray(value)[:0] if getattr(value, "ndim", 0) else np.asarray(value))
 
     def encode(

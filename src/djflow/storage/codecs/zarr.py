@@ -33,7 +33,10 @@ class ZarrCodec(SchemaCodec):
 
     def validate(self, value: Any) -> None:
         """Anything that NumPy takes for an array of numbers, and trees of it."""
-        check_node(value)
+        try:
+            check_node(value)
+        except RecursionError:
+            raise ValueError("the groups nest too deep, or one holds itself") from None
 
     def write(self, value: Any, store: Store, path: str) -> Mapping[str, Any]:
         """Write one array or group, chunk by chunk."""

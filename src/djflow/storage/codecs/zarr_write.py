@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from djflow.errors import StorageError
-from djflow.storage.chunks import BlockStream, Chunks, advice, in_rows
+from djflow.storage.chunks import BlockStream, Chunks, advice, check_mask, in_rows
 from djflow.storage.handles.checksums import tree_checksum
 from djflow.storage.paths import check_path
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CHUNK_BYTES: Final = 1 << 22  # 4 MiB, before compression
 _COPY_BYTES: Final = 1 << 26  # how much of an array is in memory while it is copied
 _KINDS: Final = "biufc"
+_LONGEST_NAME: Final = 255  # bytes; in file systems
 _ENDLESS: Final = 1 << 62  # rows, where nobody knows how many there will be
 
 
@@ -33,6 +34,11 @@ class Outline:
 
 def check_node(value: Any) -> None:
     """Raise `TypeError` or `ValueError` for what is neither an array of numbers nor a tree of such arrays."""
+    if _of(value, "xarray"):
+        raise TypeError(
+            "<zarr@> would lose labels of xarray; pass .values, or write them with "
+            '.to_zarr(staged.zarr(field).store, mode="w")'
+        )
     if is_group(value):
         for name, member in members(value):
             _check_name(name)
@@ -44,10 +50,12 @@ def check_node(value: Any) -> None:
         raise TypeError(
             f"<zarr@> stores arrays and dicts of them, not {type(value).__name__}; {advice(value)}"
         )
-    _check_kind(getattr(value, "dtype", None))
+    check_mask(value)
+    check_kind(getattr(value, "dtype", None))
 
 
-def _check_kind(dtype: Any) -> None:
+def check_kind(dtype: Any) -> None:
+    """Raise `TypeError` for elements that are neither numbers nor booleans."""
     kind = getattr(dtype, "kind", None)
     if isinstance(kind, str) and kind not in _KINDS:
         raise TypeError(f"<zarr@> stores numbers and booleans, not {dtype}")
@@ -70,7 +78,7 @@ def _write_array(store: "ZarrStore", value: Any, path: str) -> None:
 
     if isinstance(value, Chunks):
         stream = value.stream()
-        _check_kind(stream.dtype)
+        check_kind(stream.dtype)
         _write_blocks(store, stream, path, value.chunks)
         return
     source: Any = value if _of(value, "zarr") or _of(value, "dask") else np.asarray(value)
@@ -144,6 +152,8 @@ def _check_name(name: Any) -> None:
         check_path(name)
     except StorageError as error:
         raise ValueError(error) from error
+    if len(name.encode()) > _LONGEST_NAME:
+        raise ValueError(f"{name[:20]!r}... is too long for the name of a folder")
     if "/" in name or name.startswith("__") or name == "zarr.json":
         raise ValueError(f"{name!r} is no name in a Zarr group; nest dicts for groups in groups")
 

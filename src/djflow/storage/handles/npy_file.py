@@ -128,7 +128,8 @@ def parse_dtype(text: str) -> np.dtype[Any]:
     >>> parse_dtype("float64"), parse_dtype("[('a', '<i4')]")
     (dtype('float64'), dtype([('a', '<i4')]))
     """
-    return np.dtype(literal_eval(text) if text[:1] in ("[", "{") else text)
+    plain = text.replace("(numpy.record, ", "(")  # files tell the fields alone
+    return np.dtype(literal_eval(plain) if plain[:1] in ("[", "{", "(") else plain)
 
 
 @lru_cache  # the arrays of a column often have one shape

@@ -5,7 +5,8 @@ methods of handles. `path` and `store` stay Zarr's own, the path inside of the o
 where the object lies is told by `to_json()` and `full_path`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -16,7 +17,7 @@ from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
 from zarr.core.group import AsyncGroup
 from zarr.storage import StorePath, WrapperStore
 
-from djflow.errors import MissingExternalFile
+from djflow.errors import CorruptObjectError, MissingExternalFile
 from djflow.storage.handles.stored import StoredHandle
 from djflow.storage.store import Store
 
@@ -94,7 +95,45 @@ class _ZarrHandle(StoredHandle):
 
 
 class ZarrArrayRef(_ZarrHandle, _Array):
-    """A lazy, read-only `zarr.Array` in a store."""
+    """A lazy, read-only `zarr.Array` in a store.
+
+    Reading raises `MissingExternalFile` for a chunk that was lost, `CorruptObjectError` for one that cannot
+    be decompressed.
+    """
+
+    def get_basic_selection(self, *selection: Any, **options: Any) -> Any:
+        """As Zarr's: what `array[2:5]` calls."""
+        with self._decoded():
+            return super().get_basic_selection(*selection, **options)
+
+    def get_orthogonal_selection(self, *selection: Any, **options: Any) -> Any:
+        """As Zarr's: what `array.oindex` calls."""
+        with self._decoded():
+            return super().get_orthogonal_selection(*selection, **options)
+
+    def get_coordinate_selection(self, *selection: Any, **options: Any) -> Any:
+        """As Zarr's: what `array.vindex` calls."""
+        with self._decoded():
+            return super().get_coordinate_selection(*selection, **options)
+
+    def get_mask_selection(self, *selection: Any, **options: Any) -> Any:
+        """As Zarr's: what `array.vindex` calls for a mask."""
+        with self._decoded():
+            return super().get_mask_selection(*selection, **options)
+
+    def get_block_selection(self, *selection: Any, **options: Any) -> Any:
+        """As Zarr's: what `array.blocks` calls."""
+        with self._decoded():
+            return super().get_block_selection(*selection, **options)
+
+    @contextmanager
+    def _decoded(self) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:  # as compressors have no errors of their own
+            path = str(self._opened.reference["path"])
+            reason = f"A chunk that is needed cannot be decompressed ({error})"
+            raise CorruptObjectError(reason, path=path).suggest("Restore it from a backup.") from error
 
     @property
     def nbytes(self) -> int:

@@ -1,6 +1,7 @@
 """The typed error for what a file system raised."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from djflow.configuration import StoreSettings
@@ -52,9 +53,31 @@ def _holds(is_there: Callable[[], bool]) -> bool:
         return True
 
 
-def _reason(error: Exception, settings: StoreSettings) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
+def masked(text: str, settings: StoreSettings) -> str:
+    """A text without a store's credentials.
+
+    >>> from djflow.configuration.frozen import FrozenMapping
+    >>> masked("no user 'ann'", StoreSettings("main", options=FrozenMapping({"key": Secret("ann")})))
+    "no user '***'"
+    """
     for value in settings.options.values():
         if isinstance(value, Secret) and value:
             text = text.replace(value.reveal(), MASK)
-    return text[:_LONGEST].rstrip(".")
+    return text
+
+
+def _reason(error: Exception, settings: StoreSettings) -> str:
+    _mask_causes(error, settings)
+    text = " ".join(str(error).split()) or type(error).__name__
+    return masked(text, settings)[:_LONGEST].rstrip(".")
+
+
+def _mask_causes(error: BaseException | None, settings: StoreSettings) -> None:
+    """Tracebacks show the texts of an error's causes too."""
+    while error is not None:
+        with suppress(AttributeError):  # of an error that cannot be changed
+            error.args = tuple(
+                text if (text := masked(str(given), settings)) != str(given) else given
+                for given in error.args
+            )
+        error = error.__cause__ or error.__context__

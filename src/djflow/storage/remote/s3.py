@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from djflow.errors import ConfigError
 from djflow.storage.adapters import BucketAdapter, installed
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from djflow.storage.remote.s3_objects import S3Objects
 
 _AWS: Final = re.compile(r"s3[.-](?:(?P<region>[a-z0-9-]+)\.)?amazonaws\.com")
+_UNFIT: Final = re.compile(r"[^!-~]|[<>\"{}|\\^`]")
 _CONNECT_SECONDS: Final = 5
 _READ_SECONDS: Final = 30  # without a byte
 _REQUEST_ATTEMPTS: Final = 3  # of each request; a store repeats whole operations besides
@@ -38,6 +40,13 @@ class S3Adapter(BucketAdapter):
         "region",
         "anonymous",
     )
+
+    def validate_spec(self, spec: dict[str, Any]) -> None:
+        """As of other protocols; neither library says what is wrong with white space in a setting."""
+        super().validate_spec(spec)
+        for name in ("bucket", "endpoint", "access_key", "secret_key", "session_token", "region"):
+            if _UNFIT.search(str(spec.get(name) or "")):
+                raise ConfigError(f"{name!r} has white space or another character that it cannot have.")
 
     def create_filesystem(self, spec: dict[str, Any]) -> "fsspec.AbstractFileSystem":
         """An `s3fs.S3FileSystem` that keeps no listings, as other processes write too."""

@@ -90,14 +90,14 @@ class RemoteStore:
     def get(self, path: str) -> bytes:
         """The content of a file."""
         check_path(path)
-        return bytes(self._run(path, lambda files, full: files.cat_file(full)))
+        return self._run(path, lambda files, full: bytes(files.cat_file(full)))
 
     def open(self, path: str) -> BinaryIO:
         """A file to be read in pieces; each is fetched when it is read."""
         size = self._file_size(path)
 
         def fetch(start: int, stop: int) -> bytes:
-            data = bytes(self._run(path, lambda files, full: files.cat_file(full, start=start, end=stop)))
+            data = self._run(path, lambda files, full: bytes(files.cat_file(full, start=start, end=stop)))
             if len(data) != stop - start:
                 reason = f"{len(data):,} bytes came of {stop - start:,}"
                 raise CorruptObjectError(reason, position=start, path=path)
@@ -153,7 +153,13 @@ class RemoteStore:
 
     def filesystem(self, path: str) -> "tuple[fsspec.AbstractFileSystem, str]":
         """The file system that serves the store, and the object's path in it."""
-        return opened.filesystem(self.adapter, self.settings), self._full(check_path(path))
+        full = self._full(check_path(path))
+        try:
+            return opened.filesystem(self.adapter, self.settings), full
+        except DjflowError:
+            raise
+        except Exception as error:
+            raise self.refusal(path, error) from error
 
     def url(self, path: str) -> str:
         """What to show people for an object."""
@@ -165,7 +171,10 @@ class RemoteStore:
 
     @property
     def _root_url(self) -> str:
-        return self.adapter.get_url(self.settings.revealed(), self._full(""))
+        try:
+            return self.adapter.get_url(self.settings.revealed(), self._full(""))
+        except Exception:  # noqa: BLE001 - it is asked for to tell of another error
+            return f"{self.settings.protocol}://"
 
     def _full(self, path: str) -> str:
         return self.adapter.full_path(self.settings.revealed(), path).rstrip("/")
@@ -183,10 +192,11 @@ class RemoteStore:
     def _list(self, prefix: str) -> Iterator[StoredFile]:
         with suppress(MissingExternalFile):
             for top, page in self._pages(prefix):
-                for name, details in page.items():
-                    if details["type"] == "file" and not name.endswith("/"):
-                        below = name.removeprefix(top).strip("/")
-                        yield stored_file("/".join(filter(None, [prefix, below])), details)
+                try:
+                    found = list(_files_of(page, top, prefix))
+                except (AttributeError, KeyError, TypeError, ValueError) as error:  # of a plug-in's
+                    raise self.refusal(prefix, error) from error
+                yield from found
 
     def _pages(self, prefix: str) -> Iterator[tuple[str, dict[str, dict[str, Any]]]]:
         """Pieces of a listing, each with the path as its names begin; the first is tried again if need be."""
@@ -234,6 +244,13 @@ class RemoteStore:
         ask = getattr(self.adapter, "is_there", None)
         files = opened.filesystem(self.adapter, self.settings)
         return ask is None or bool(ask(files, self.settings.revealed()))
+
+
+def _files_of(page: dict[str, dict[str, Any]], top: str, prefix: str) -> Iterator[StoredFile]:
+    for name, details in page.items():
+        if details["type"] == "file" and not name.endswith("/"):
+            below = name.removeprefix(top).strip("/")
+            yield stored_file("/".join(filter(None, [prefix, below])), details)
 
 
 def _find(

@@ -82,6 +82,12 @@ class Place:
         """What the row keeps."""
         return json.dumps({"path": self.path, "store": self.store.name, **metadata})
 
+    def begun_otherwise(self) -> StorageError:
+        """The error for an object that is asked for again, as another one, to be raised by the caller."""
+        return StorageError(f"The staged {self.attribute!r} was begun with another shape or type.").suggest(
+            "A row has one object in each attribute: keep what the staged insert gave you first."
+        )
+
     def nothing_written(self) -> StorageError:
         """The error for an object that was begun and has no content, to be raised by the caller."""
         return StorageError(f"Nothing was written to the staged {self.attribute!r}.").suggest(

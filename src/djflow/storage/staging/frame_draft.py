@@ -56,6 +56,7 @@ class FrameAppender:
         self._writer: FrameWriter | None = None
         self._held: list[pa.RecordBatch] = []
         self._bytes = 0
+        self._is_finished = False
         self.schema = schema
         self.rows = 0
 
@@ -64,6 +65,8 @@ class FrameAppender:
 
         Raises `StorageError` for rows that do not fit the schema, `StoreFullError` where there is no room.
         """
+        if self._is_finished:
+            raise StorageError("The staged frame is complete: the block of its insert has ended.")
         for batch in self._read(frame):
             fitting = self._fitting(batch)
             self._held.append(fitting)
@@ -74,6 +77,7 @@ class FrameAppender:
 
     def finish(self) -> None:
         """Write what is left."""
+        self._is_finished = True
         self._write()
         with writing_to("the staged frame"):
             assert self._writer is not None  # noqa: S101 - it has just written

@@ -28,14 +28,17 @@ class NpyDraft(Draft):
         self._place = Place.take(context, extension)
         self._file = ObjectFile(self._place.store, self._place.path)
         self._writer: NpyWriter | None = None
+        self._begun: tuple[np.dtype[Any], tuple[int | None, ...]] | None = None
 
     def writing(self, dtype: "DTypeLike", shape: Sequence[int | None]) -> NpyWriter:
-        """The array. Raises `StorageError` for Python objects."""
+        """The array. Raises `StorageError` for Python objects, and for another array than it was begun as."""
+        known, wanted = np.dtype(dtype), tuple(shape)
         if self._writer is None:
-            known = np.dtype(dtype)
             if known.hasobject:
                 raise StorageError(f"{_OBJECTS}.")
-            self._writer = NpyWriter(self._file.file, shape, known)
+            self._writer, self._begun = NpyWriter(self._file.file, shape, known), (known, wanted)
+        elif self._begun != (known, wanted):
+            raise self._place.begun_otherwise()
         return self._writer
 
     def finish(self) -> str:

@@ -12,6 +12,7 @@ import zarr
 from zarr.abc.store import Store as ZarrStore
 from zarr.core.array import AsyncArray
 from zarr.core.array_spec import ArrayConfigLike
+from zarr.core.buffer import Buffer
 
 from djflow.errors import StorageError
 from djflow.storage.codecs.zarr_array import SummingStore
@@ -28,19 +29,32 @@ def open_array(store: ZarrStore, path: str) -> "zarr.Array[Any]":
 
 
 class DraftStore(SummingStore):
-    """Where an array grows: also what is removed from it counts."""
+    """Where an array grows until it is complete: also what is removed from it counts."""
+
+    is_complete = False
+
+    async def set(self, key: str, value: Buffer) -> None:
+        """Write a value. Raises `StorageError` once the array is complete, as the other methods do."""
+        self._check_growing()
+        await super().set(key, value)
 
     async def delete(self, key: str) -> None:
         """Remove the value of a key."""
+        self._check_growing()
         await self._store.delete(key)
         self._forget(key)
 
     async def delete_dir(self, prefix: str) -> None:
         """Remove all below a path."""
+        self._check_growing()
         await self._store.delete_dir(prefix)
         below = f"{prefix.rstrip('/')}/" if prefix else ""
         for key in [key for key in self.sizes if key.startswith(below)]:
             self._forget(key)
+
+    def _check_growing(self) -> None:
+        if self.is_complete:
+            raise StorageError("The staged array is complete: the block of its insert has ended.")
 
     def _forget(self, key: str) -> None:
         for known in (self.sizes, self.checksums):

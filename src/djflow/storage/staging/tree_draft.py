@@ -8,7 +8,7 @@ from djflow.storage.handles.checksums import read_checksums, tree_checksum
 from djflow.storage.staging.draft import Draft, Place
 
 if TYPE_CHECKING:
-    import fsspec
+    from djflow.storage.staging.folder_map import FolderMap
 
 
 class TreeDraft(Draft):
@@ -18,21 +18,24 @@ class TreeDraft(Draft):
 
     def __init__(self, context: ColumnContext, extension: str) -> None:
         self._extension = extension
+        self._maps: list[FolderMap] = []
         self._place = place = Place.take(context, extension)
         if place.store.local_path(place.path) is not None:
             place.store.put(f"{place.path}/_", b"")  # with the folders around it
             place.store.remove(f"{place.path}/_")
 
-    def writing(self) -> "fsspec.FSMap":
+    def writing(self) -> "FolderMap":
         """The files of the folder as a mapping to be written to."""
-        from fsspec import FSMap
+        from djflow.storage.staging.folder_map import FolderMap
 
         files, full_path = self._place.store.filesystem(self._place.path)
-        return FSMap(full_path, files)
+        self._maps.append(FolderMap(full_path, files))
+        return self._maps[-1]
 
     def finish(self) -> str:
         """What the row keeps of the folder."""
         store, path = self._place.store, self._place.path
+        self.abandon()
         store.sync(path)
         files = list(store.list(path))
         if not files:
@@ -51,4 +54,6 @@ class TreeDraft(Draft):
         )
 
     def abandon(self) -> None:
-        """Nothing is open."""
+        """Let nothing more be written."""
+        for files in self._maps:
+            files.is_complete = True

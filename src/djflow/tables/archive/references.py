@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from djflow.model.table import Attribute, Table
-from djflow.model.types import CodecType, CoreType
+from djflow.model.types import CodecType
+from djflow.storage.referring import refers
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -19,14 +20,8 @@ class Reference:
 
 
 def reference_columns(table: Table) -> tuple[Attribute, ...]:
-    """The columns whose values may refer to objects."""
-    return tuple(
-        column
-        for column in table.columns
-        if isinstance(column.type, CodecType)
-        and column.type.store is not None
-        and column.stored == CoreType("json")
-    )
+    """The columns whose values refer to objects."""
+    return tuple(column for column in table.columns if refers(column, if_unknown=False))
 
 
 def references(table: Table, batch: pa.RecordBatch) -> Iterator[Reference]:
@@ -41,6 +36,7 @@ def references(table: Table, batch: pa.RecordBatch) -> Iterator[Reference]:
 def reference_in(text: str, column: Attribute) -> Reference | None:
     """The reference that a value is; None for a codec of the user's own that keeps something else.
 
+    >>> from djflow.model.types import CoreType
     >>> json_ = CoreType("json")
     >>> reference_in('{"path": "_hash/lab/x"}', Attribute("a", CodecType("blob", "main"), json_))
     Reference(store='main', path='_hash/lab/x')

@@ -11,7 +11,7 @@ from djflow.sql.objects import Kind
 from djflow.tables.declare import schema_exists
 from djflow.tables.objects.journal import create_record, has_record
 from djflow.tables.objects.looking import looking_at_all
-from djflow.tables.objects.references import columns_of, names_of
+from djflow.tables.objects.references import columns_of, names_elsewhere, names_of
 from djflow.tables.objects.sections import objects_of, section_of, sections
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def unknown_files(database: Database, schema: str, name: str) -> list[UnknownFil
         UnknownFile(schema, name, kind, file)
         for file in listed
         for kind, owner in [section_of(file.path, store.layout) or (None, None)]
-        if kind is not None and owner == schema and known.isdisjoint(objects_of(file.path))
+        if kind is not None and owner == schema and known.isdisjoint(objects_of(_folded(file.path)))
     ]
 
 
@@ -75,15 +75,21 @@ def frame(files: Iterable[UnknownFile]) -> "pl.DataFrame":
     return pl.DataFrame(rows, schema=columns, orient="row")
 
 
+def _folded(path: str) -> str:
+    """A path as it is listed where the case of letters, and dots that end names, tell nothing."""
+    return "/".join(name.rstrip(".") for name in path.casefold().split("/"))
+
+
 def _known(database: Database, schema: str, name: str) -> frozenset[str]:
-    session, names = database.session, names_of(database.settings.stores, name)
+    session, stores = database.session, database.settings.stores
+    names, elsewhere = names_of(stores, name), names_elsewhere(stores, name)
 
     def find() -> frozenset[str]:
         # Recorded ones first: what is forgotten meanwhile is gone from the store, too.
         recorded = (
             session.execute(sql.select_recorded(schema), [names]) if has_record(session, schema) else []
         )
-        used = session.execute(sql.select_used(columns_of(database)), [names])
-        return frozenset(path for (path,) in [*recorded, *used])
+        used = session.execute(sql.select_used(columns_of(database, schema)), [elsewhere])
+        return frozenset(_folded(path) for (path,) in [*recorded, *used])
 
     return looking_at_all(session, find)

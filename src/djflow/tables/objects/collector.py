@@ -14,6 +14,7 @@ from djflow.sql import objects as sql
 from djflow.sql.objects import Kind
 from djflow.tables.default import conn
 from djflow.tables.objects import audit
+from djflow.tables.objects.home import check_home, take_over
 from djflow.tables.objects.journal import has_record
 from djflow.tables.objects.looking import looking_at_all
 from djflow.tables.objects.orphans import Orphan, Step, find_orphans, frame, sizes
@@ -68,7 +69,8 @@ class GarbageCollector:
         `bytes`, `why`, `recorded_at` and `quarantined_at` (null before its quarantine). What a transaction
         that still runs has written is left out.
 
-        Raises `AccessError` where you may not read all tables whose rows can refer to objects.
+        Raises `AccessError` where you may not read all tables whose rows can refer to objects,
+        `BucketInaccessible` where the store cannot be reached.
         """
         return frame(self._weighed(self._orphans()), self._grace)
 
@@ -84,9 +86,10 @@ class GarbageCollector:
         Returns numbers of objects: `hash_paths_stored`, `hash_paths_referenced`, `hash_paths_orphaned` and
         `hash_paths_orphaned_bytes` of shared contents, the same with `schema_paths_` of objects that one row
         owns, and `quarantined`, `released`, `deleted`, `bytes_freed`, and `errors` (objects that the store
-        did not remove: the next collection tries again).
+        did not remove: a warning in the log tells why, and the next collection tries again).
 
-        Raises `QueryError` inside a transaction, and as `plan` does.
+        Raises `QueryError` inside a transaction and, unless it is a dry run, in a copy of the database where
+        the objects were recorded (see `take_over`), and as `plan` does.
         """
         session = self._database.session
         if session.in_transaction:
@@ -95,6 +98,7 @@ class GarbageCollector:
         statistics = self._statistics(orphans)
         if dry_run:
             return statistics
+        self._check_home()
         statistics["quarantined"] = self._mark(orphans, Step.QUARANTINE, sql.quarantine_objects)
         statistics["released"] = self._mark(orphans, Step.RELEASE, sql.release_objects)
         due = [o for o in orphans if o.step is Step.PURGE or (o.step is Step.QUARANTINE and not self._grace)]
@@ -120,15 +124,32 @@ class GarbageCollector:
             raise QueryError("Audit outside of a transaction: it reads what others have committed.")
         unknown = [audit.unknown_files(self._database, schema, self._store) for schema in self._schemas]
         if not dry_run:
+            self._check_home()
             for files in unknown:
                 audit.adopt(self._database, files)
         return audit.frame([file for files in unknown for file in files])
 
+    def take_over(self) -> None:
+        """Say that the objects of the schemas are of this database alone from now on.
+
+        A database that was restored from a dump has the same references as the one that was dumped, so its
+        collections refuse to remove anything: call this where the other one is gone for good.
+
+        Raises `AccessError` where the record of objects is not yours.
+        """
+        take_over(self._database.session, self._recorded())
+
+    def _check_home(self) -> None:
+        for schema in self._recorded():
+            check_home(self._database.session, schema)
+
+    def _recorded(self) -> list[str]:
+        return [schema for schema in self._schemas if has_record(self._database.session, schema)]
+
     def _orphans(self) -> list[Orphan]:
-        recorded = [schema for schema in self._schemas if has_record(self._database.session, schema)]
         return [
             orphan
-            for schema in recorded
+            for schema in self._recorded()
             for orphan in find_orphans(self._database, schema, self._store, self._grace)
         ]
 

@@ -20,13 +20,13 @@ from djflow.errors import DjflowError, QueryError, StorageError
 from djflow.model.names import TableName
 from djflow.sql import objects as sql
 from djflow.sql.objects import OBJECTS_TABLE, Kind
-from djflow.storage.parallel import map_threads
 from djflow.tables.objects.aside import aside
+from djflow.tables.objects.home import take_over
+from djflow.tables.objects.removal import remove_each
 from djflow.tables.rights import grants
 
 if TYPE_CHECKING:
     from djflow.relation.database import Database
-    from djflow.storage.store import Store
 
 
 def record_owned(database: "Database", schema: str, store: str, paths: Sequence[str]) -> None:
@@ -70,9 +70,8 @@ def take_back(database: "Database", schema: str, store: str, paths: Sequence[str
 def remove(database: "Database", store: str, paths: Sequence[str]) -> list[str]:
     """Remove objects, which stay recorded; the paths of those for which it succeeded."""
     with suppress(DjflowError):
-        place = database.open_store(store)
-        removed = map_threads(lambda path: path if is_removed(place, path) else None, paths)
-        return [path for path in removed if path is not None]
+        reasons = remove_each(database.open_store(store), paths)
+        return [path for path, reason in zip(paths, reasons, strict=True) if reason is None]
     return []
 
 
@@ -131,6 +130,7 @@ def create_record(session: Session, schema: str) -> None:
         if not has_record(session, schema):
             for statement in sql.create_objects_table(schema):
                 session.execute(statement)
+            take_over(session, [schema])
             grants.extend(session, schema, [TableName(schema, OBJECTS_TABLE)])
 
 
@@ -148,12 +148,3 @@ def _record(session: Session, schema: str, store: str, paths: Sequence[str], kin
         create_record(other, schema)
     refused = other.execute(sql.record_objects(schema), [store, list(paths), str(kind), writer])
     return [path for (path,) in refused]
-
-
-def is_removed(store: "Store", path: str) -> bool:
-    """Remove an object; whether that succeeded."""
-    try:
-        store.remove(path)
-    except (StorageError, OSError):
-        return False
-    return True

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from djflow.errors import StorageError
+from djflow.errors import BucketInaccessible, StorageError
 from djflow.relation.database import Database
 from djflow.sql import objects as sql
 from djflow.sql.objects import Kind
 from djflow.storage.parallel import map_many, threads_for
 from djflow.tables.objects.looking import looking_at_all
-from djflow.tables.objects.references import columns_of, names_of
+from djflow.tables.objects.references import columns_of, names_elsewhere, names_of
+from djflow.tables.objects.removal import is_reached
 
 if TYPE_CHECKING:
     import polars as pl
@@ -66,25 +67,31 @@ def find_orphans(database: Database, schema: str, store: str, grace: timedelta) 
 
     Raises `AccessError` where the role may not read all tables whose rows can refer to objects.
     """
-    names = names_of(database.settings.stores, store)
+    stores = database.settings.stores
+    names, elsewhere = names_of(stores, store), names_elsewhere(stores, store)
 
     def find() -> list[tuple[Any, ...]]:
-        statement = sql.select_orphans(schema, columns_of(database))
-        return database.session.execute(statement, [names, grace.total_seconds()])
+        statement = sql.select_orphans(schema, columns_of(database, schema))
+        return database.session.execute(statement, [names, elsewhere, grace.total_seconds()])
 
     found = looking_at_all(database.session, find)
     return [Orphan(schema, place, path, Kind(kind), *rest) for place, path, kind, *rest in found]
 
 
 def sizes(store: "Store", paths: Sequence[str]) -> list[int]:
-    """How many bytes objects have; 0 for what was never written."""
+    """How many bytes objects have; 0 for what was never written.
+
+    Raises `BucketInaccessible` where the store cannot be asked.
+    """
     return map_many(lambda path: _size(store, path), paths, threads_for([store]))
 
 
 def _size(store: "Store", path: str) -> int:
     try:
         return store.size(path)
-    except StorageError:
+    except StorageError as error:
+        if isinstance(error, BucketInaccessible) and not is_reached(store):
+            raise
         return 0
 
 

@@ -1,5 +1,6 @@
 """Objects out of their store for good."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,12 +10,12 @@ from typing import Final
 
 from djflow.relation.database import Database
 from djflow.sql import objects as sql
-from djflow.storage.parallel import map_many, threads_for
-from djflow.tables.objects.journal import is_removed
 from djflow.tables.objects.looking import looking_at_all
 from djflow.tables.objects.orphans import Orphan
-from djflow.tables.objects.references import columns_of, names_of
+from djflow.tables.objects.references import columns_of, names_elsewhere
+from djflow.tables.objects.removal import remove_each
 
+_logger: Final = logging.getLogger(__name__)
 BATCH: Final = 10_000  # each looks at all references
 # Who takes longer, as a computer that slept meanwhile, leaves the rest to the next collection: a path may be
 # used again a long time after it was condemned.
@@ -44,9 +45,10 @@ def _purge(database: Database, schema: str, name: str, orphans: Sequence[Orphan]
     by_path = {orphan.path: orphan for orphan in orphans}
     until = time() + SOON
     doomed = _condemn(database, schema, name, list(by_path), grace)
-    threads = threads_for([store])
-    results = map_many(lambda path: time() < until and is_removed(store, path), doomed, threads)
-    removed = [path for path, is_gone in zip(doomed, results, strict=True) if is_gone]
+    reasons = remove_each(store, doomed, until)
+    removed = [path for path, reason in zip(doomed, reasons, strict=True) if reason is None]
+    if first := next(filter(None, reasons), None):
+        _logger.warning("%d objects stay in store %s for now: %s", len(doomed) - len(removed), name, first)
     looking_at_all(session, lambda: session.execute(sql.bury_objects(schema), [name, removed]))
     return Purged(tuple(by_path[path] for path in removed), len(doomed) - len(removed))
 
@@ -58,9 +60,9 @@ def _condemn(database: Database, schema: str, name: str, paths: list[str], grace
     def condemn() -> list[str]:
         locked = session.execute(sql.lock_quarantined(schema), [name, paths, grace.total_seconds()])
         # The tables are looked for now: all that wrote these objects have ended, with their tables made.
-        statement = sql.condemn_objects(schema, columns_of(database))
-        names = names_of(database.settings.stores, name)
-        condemned = session.execute(statement, [names, name, [path for (path,) in locked]])
+        statement = sql.condemn_objects(schema, columns_of(database, schema))
+        elsewhere = names_elsewhere(database.settings.stores, name)
+        condemned = session.execute(statement, [elsewhere, name, [path for (path,) in locked]])
         return [path for (path,) in condemned]
 
     return looking_at_all(session, condemn)

@@ -9,13 +9,13 @@ import pyarrow as pa
 
 from djflow.errors import ConfigError, CorruptObjectError, MissingExternalFile, StorageError
 from djflow.model.table import Attribute
-from djflow.model.types import CodecType, CoreType
 from djflow.planner import analyze
 from djflow.planner.nodes import Node
 from djflow.relation.database import Database
 from djflow.relation.fetch import stored_rows
 from djflow.storage.handles.checksums import verify_object
 from djflow.storage.parallel import map_threads
+from djflow.storage.referring import refers
 from djflow.tables.objects.references import store_of
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def verify(plan: Node, database: Database) -> "pl.DataFrame":
     """A row for each reference of a query's rows whose object is not what it was: see `Table.verify`."""
     import polars as pl
 
-    columns = [attribute for attribute in plan.heading if _refers(attribute)]
+    columns = [attribute for attribute in plan.heading if refers(attribute, if_unknown=False)]
     key = tuple(plan.heading.primary_key)
     names = tuple(c.name for c in columns if c.name not in key)
     rows = stored_rows(analyze.project(plan, names, {}), database)
@@ -48,11 +48,6 @@ def verify(plan: Node, database: Database) -> "pl.DataFrame":
         for column in columns
     ]
     return pl.concat([_with_keys(keys, pa.nulls(rows.num_rows, pa.string()), []), *frames])
-
-
-def _refers(attribute: Attribute) -> bool:
-    kind = attribute.type
-    return isinstance(kind, CodecType) and kind.store is not None and attribute.stored == CoreType("json")
 
 
 def _problems(rows: pa.Table, column: Attribute, database: Database) -> Iterator[_Problem]:
@@ -65,11 +60,14 @@ def _problem(text: str, column: Attribute, database: Database) -> _Problem | Non
     reference = json.loads(text)
     if not isinstance(reference, dict) or not isinstance(reference.get("path"), str):
         return None  # a codec of the user's own, which keeps something else
-    name = reference.get("store") or store_of(column, database.settings.stores)
+    name = str(reference.get("store") or store_of(column, database.settings.stores))
     try:
         verify_object(database.open_store(name), reference)
     except (StorageError, ConfigError) as error:
         return _Problem(text, column.name, name, reference["path"], _kind(error), str(error))
+    except (AttributeError, TypeError, ValueError) as error:
+        detail = f"The row holds no reference that could be read: {error}."
+        return _Problem(text, column.name, name, reference["path"], "unreadable", detail)
     return None
 
 

@@ -79,9 +79,9 @@ class StagedInsert:
         return file
 
     def zarr(self, field: str, **options: Any) -> "zarr.Array[Any] | zarr.Group":
-        """A new array, or without a `shape` a new group, of Zarr.
+        """A new array, or without `shape` and `data` a new group, of Zarr.
 
-        `options` are those of `zarr.create_array`: `shape`, `dtype`, `chunks` (about 4 MiB by default),
+        `options` are those of `zarr.create_array`: `shape`, `dtype`, `data`, `chunks` (by default of 4 MiB),
         `shards`, `compressors` (Zstandard, level 1), `fill_value`, `attributes`, `dimension_names`. An array
         may grow: `array.append(block)`, `array.resize(shape)`. What is never written holds the fill value.
 

@@ -1,0 +1,27 @@
+"""A folder in the making, as a mapping of its files. Imports fsspec: import this only where one is begun."""
+
+from fsspec import FSMap
+
+from djflow.errors import StorageError
+from djflow.storage.paths import check_path
+
+
+class FolderMap(FSMap):  # type: ignore[misc] # fsspec has no types
+    """A mapping from names of files to their bytes, for one folder and until that is complete.
+
+    >>> from fsspec.implementations.memory import MemoryFileSystem
+    >>> files = FolderMap("memory://raw.zarr", MemoryFileSystem())
+    >>> files["../other"] = b"text"
+    Traceback (most recent call last):
+    djflow.errors.StorageError: '../other' is no path in a store: it has the segment '..'.
+    Paths are relative to the store's location and use '/', for example 'folder/file.npy'.
+    """
+
+    is_complete = False
+
+    def _key_to_str(self, key: str) -> str:
+        # Every method of the mapping asks here where a file lies.
+        if self.is_complete:
+            raise StorageError("The staged folder is complete: the block of its insert has ended.")
+        path: str = super()._key_to_str(check_path(key))
+        return path
