@@ -210,3 +210,12 @@ def test_no_labels_of_xarray_are_lost(recording: Manual) -> None:
     found = recording.fetch1("movie").to_xarray()
     assert found["time"].to_numpy().tolist() == [10, 20]
     assert recording.verify().is_empty()
+
+
+@pytest.mark.parametrize("attribute", ["text", "far"])
+def test_encoded_values_are_not_encoded_again(recording: Manual, attribute: str) -> None:
+    recording.insert1({"recording": 1, attribute: {"a": 1}})
+    rows = recording.to_arrow().set_column(0, "recording", pa.array([2], pa.int32()))
+    with pytest.raises(DataTypeError, match="has encoded"):
+        recording.insert(rows.select(["recording", attribute]))
+    assert len(recording) == 1

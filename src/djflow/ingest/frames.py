@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pyarrow as pa
 
+from djflow.errors import DataTypeError
 from djflow.ingest.chunk import Chunk, Column, frame_rows
 from djflow.model.table import Attribute, Heading
-from djflow.model.types import CodecType, arrow_type
+from djflow.model.types import ENCODED, CodecType, arrow_type
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,9 +23,23 @@ def read_batches(batches: Iterable[pa.RecordBatch], heading: Heading) -> Iterato
     """Chunks of Arrow record batches, sliced without copying."""
     first_row = 0
     for batch in batches:
+        _refuse_encoded(batch.schema, heading)
         for piece in _slices(batch, frame_rows(heading)):
             yield Chunk(dict(zip(piece.schema.names, piece.columns, strict=True)), piece.num_rows, first_row)
             first_row += piece.num_rows
+
+
+def _refuse_encoded(schema: pa.Schema, heading: Heading) -> None:
+    """Raise `DataTypeError` for what `to_arrow()` could not decode, where it would be encoded again."""
+    for field in schema:
+        codec = (field.metadata or {}).get(ENCODED)
+        if codec is not None and field.name in heading and isinstance(heading[field.name].type, CodecType):
+            raise DataTypeError(
+                f"it holds values that {codec.decode()} has encoded, as to_arrow() gives them",
+                column=field.name,
+                expected="values, as to_dicts() gives them, or the query instead of its result",
+                value=field.type,
+            )
 
 
 def _slices(batch: pa.RecordBatch, rows: int) -> Iterator[pa.RecordBatch]:

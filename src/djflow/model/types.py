@@ -6,6 +6,8 @@ from typing import Final, TypeAlias
 
 import pyarrow as pa
 
+ENCODED: Final = b"djflow.encoded"  # metadata of a field of Arrow: which codec encoded its values
+
 
 @dataclass(frozen=True, slots=True)
 class CoreType:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from djflow.model.names import TableName
 from djflow.model.table import Attribute, Heading
-from djflow.model.types import CodecType, CoreType
+from djflow.model.types import ENCODED, CodecType, CoreType
 from djflow.relation.database import Database
 from djflow.storage.codec import ColumnContext, codec_for
 
@@ -58,8 +58,16 @@ def _one_array(column: pa.ChunkedArray) -> pa.Array:
 
 
 def arrow_values(rows: pa.Table, heading: Heading, database: Database) -> pa.Table:
-    """The rows with codec columns decoded where their values have an Arrow form; others stay encoded."""
-    return arrow_and_encoded(rows, heading, database)[0]
+    """The rows with codec columns decoded where their values have an Arrow form; others stay encoded.
+
+    These are marked as such, lest they be inserted as values and encoded again.
+    """
+    found, encoded = arrow_and_encoded(rows, heading, database)
+    for attribute in encoded:
+        position = found.schema.get_field_index(attribute.name)
+        marked = found.schema.field(position).with_metadata({ENCODED: str(attribute.type)})
+        found = found.set_column(position, marked, found.column(position))
+    return found
 
 
 def arrow_and_encoded(
