@@ -1,6 +1,5 @@
 """Objects are copied and moved whole, checked, and no row ever refers to what is not there."""
 
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import polars as pl
 import pytest
 from tests.tables.objects.actors import SharedText
 from tests.tables.objects.lab import Lab
-from tests.tables.objects.two_stores import archive_of, files_of, references, stores_of, two_stores
+from tests.tables.objects.two_stores import archive_of, files_of, references, stores_of
 
 from djflow.errors import ConfigError, InvalidArgumentError, QueryError, UnknownAttributeError
 from djflow.gc import GarbageCollector
@@ -19,15 +18,8 @@ from djflow.tables.tiers import Manual
 
 
 @pytest.fixture
-def database(
-    process_environment: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Database]:
-    for name, value in process_environment.items():
-        monkeypatch.setenv(name, value)
-    settings = two_stores(tmp_path)
-    opened = Database(lambda: settings)
-    yield opened
-    opened.close()
+def database(two_stores_database: Database) -> Database:
+    return two_stores_database
 
 
 def test_copies_have_the_same_paths_and_rows_stay(lab: Lab) -> None:

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from threading import Barrier, Event
@@ -35,15 +35,8 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def database(
-    process_environment: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Database]:
-    for name, value in process_environment.items():
-        monkeypatch.setenv(name, value)
-    settings = two_stores(tmp_path)
-    opened = Database(lambda: settings)
-    yield opened
-    opened.close()
+def database(two_stores_database: Database) -> Database:
+    return two_stores_database
 
 
 def test_a_row_that_is_deleted_or_changed_meanwhile_stays_so(

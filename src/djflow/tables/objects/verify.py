@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from djflow.errors import ConfigError, CorruptObjectError, MissingExternalFile, StorageError
+from djflow.errors import ConfigError, StorageError
 from djflow.model.table import Attribute
 from djflow.planner import analyze
 from djflow.planner.nodes import Node
 from djflow.relation.database import Database
 from djflow.relation.fetch import stored_rows
-from djflow.storage.handles.checksums import verify_object
+from djflow.storage.handles.checksums import kind_of_problem, verify_object
 from djflow.storage.parallel import map_threads
 from djflow.storage.referring import refers
 from djflow.tables.objects.references import store_of
@@ -64,21 +64,11 @@ def _problem(text: str, column: Attribute, database: Database) -> _Problem | Non
     try:
         verify_object(database.open_store(name), reference)
     except (StorageError, ConfigError) as error:
-        return _Problem(text, column.name, name, reference["path"], _kind(error), str(error))
+        return _Problem(text, column.name, name, reference["path"], kind_of_problem(error), str(error))
     except (AttributeError, TypeError, ValueError) as error:
         detail = f"The row holds no reference that could be read: {error}."
         return _Problem(text, column.name, name, reference["path"], "unreadable", detail)
     return None
-
-
-def _kind(error: Exception) -> str:
-    match error:
-        case MissingExternalFile():
-            return "missing"
-        case CorruptObjectError():
-            return "corrupt"
-        case _:
-            return "unreadable"
 
 
 def _with_keys(keys: "pl.DataFrame", column: Any, problems: list[_Problem]) -> "pl.DataFrame":
