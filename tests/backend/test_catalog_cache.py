@@ -52,6 +52,8 @@ _CHANGES: tuple[LiteralString, ...] = (
     """DROP TABLE own."~lineage" """,
 )
 
+# Readers whom somebody else's commit makes look again wait for who drops what they read.
+_LOCKING = ("DROP SCHEMA own CASCADE", """DROP TABLE own."~lineage" """)
 # Those of them that can follow each other.
 _LASTING = (*_CHANGES[:2], *_CHANGES[5:15], _CHANGES[15], _CHANGES[17], _CHANGES[18], *_CHANGES[-4:])
 
@@ -125,7 +127,7 @@ def test_every_change_shows_inside_its_transaction_and_goes_with_it(
 def test_every_change_that_another_commits_is_noticed(there: Connection, other: Connection) -> None:
     for schemas in (None, ["own"]):
         cache = CatalogCache()
-        for change in _CHANGES:
+        for change in sorted({*_CHANGES} - {*_LOCKING}):
             before = cache.catalog(there, schemas)
             # Until it commits, it has changed nothing for others.
             with other.transaction(force_rollback=True):
