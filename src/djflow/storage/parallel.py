@@ -54,9 +54,12 @@ def map_many(
 
 
 def threads_for(stores: Iterable["Store"]) -> int:
-    """How many threads work with some stores at once: more where one of them is not of this machine."""
+    """How many threads work with some stores at once: many where they wait for a server.
+
+    With this machine's files they mostly compute, and more of them than processors wait for each other.
+    """
     is_remote = any(store.local_path("object") is None for store in stores)
-    return REMOTE_THREADS if is_remote else MAX_THREADS
+    return REMOTE_THREADS if is_remote else min(MAX_THREADS, processors())
 
 
 def split_range(count: int, smallest: int) -> list[range]:
