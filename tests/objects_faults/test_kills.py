@@ -15,6 +15,7 @@ from djflow.configuration import Settings, changed
 from djflow.relation.database import Database
 from djflow.testing.s3_server import S3Endpoint
 
+ROOT = Path(__file__).parents[2]
 KILLS = 6
 LONGEST = 1.0  # seconds
 
@@ -54,8 +55,9 @@ def bench(
 
 
 def test_a_writer_killed_at_any_moment_leaves_nothing_dangling_and_nothing_unknown(
-    bench: Bench, processes: Any
+    bench: Bench, processes: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.syspath_prepend(ROOT)  # where the processes find this module's neighbours
     chance, rows = random.Random(5), 0  # noqa: S311 - moments, not secrets
     for turn in range(KILLS):
         begun = processes.Event()
