@@ -1,4 +1,4 @@
-"""Bulk reads over ADBC: one database handle a process, cheap clones of one connection.
+"""Bulk reads over ADBC: connections of one driver handle a server and process.
 
 A connection carries one stream at a time and must not be shared between threads, so each
 stream borrows a connection of its own and gives it back when it is exhausted.
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from djflow.backend import settings, temporary
+from djflow.backend import driver, settings, temporary
 from djflow.backend import snapshot as snapshots
 from djflow.backend.settings import Setting, SettledStatement
 from djflow.backend.sqlstate import translate
@@ -48,8 +48,8 @@ class AdbcPool:
 
     def __init__(self, conninfo: str, server: str) -> None:
         self._conninfo, self._server = conninfo, server
-        self._root: Any = None
         self._idle: list[Any] = []
+        self._is_open = False
         self._lock = threading.Lock()
 
     def stream(
@@ -89,47 +89,25 @@ class AdbcPool:
     def close(self) -> None:
         """Close all idle connections; open streams close theirs when they end."""
         with self._lock:
-            idle, self._idle = self._idle, []
-            root, self._root = self._root, None
-        for connection in (*idle, *([root] if root is not None else [])):
+            idle, self._idle, self._is_open = self._idle, [], False
+        for connection in idle:
             connection.close()
 
     def _take(self) -> Any:
         import adbc_driver_manager
 
         with self._lock:
+            self._is_open = True
             if self._idle:
                 return self._idle.pop()
-            try:
-                if self._root is None:
-                    self._root = self._connect()
-                return self._clone()
-            except adbc_driver_manager.Error:
-                # The server may have restarted since the root was opened.
-                with suppress(adbc_driver_manager.Error):
-                    if self._root is not None:
-                        self._root.close()
-                self._root = None
-                self._root = self._connect()
-                return self._clone()
-
-    def _clone(self) -> Any:
-        clone = self._root.adbc_clone()
-        clone.adbc_connection.set_autocommit(True)  # a clone does not inherit it, and would hold locks
-        return clone
-
-    def _connect(self) -> Any:
-        import adbc_driver_manager
-        from adbc_driver_postgresql import dbapi
-
         try:
-            return dbapi.connect(self._conninfo, autocommit=True)
+            return driver.connect(self._conninfo)
         except adbc_driver_manager.Error as error:
             raise translate(error, server=self._server) from None  # the driver's text can quote the password
 
     def _give_back(self, connection: Any, *, healthy: bool) -> None:
         with self._lock:
-            if healthy and self._root is not None and len(self._idle) < _MAX_IDLE:
+            if healthy and self._is_open and len(self._idle) < _MAX_IDLE:
                 self._idle.append(connection)
                 return
         connection.close()

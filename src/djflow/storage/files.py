@@ -1,5 +1,6 @@
 """Files of this machine: written whole or not at all, and copied to and from stores."""
 
+import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -33,11 +34,18 @@ class WholeFile:
     (False, b'text')
     """
 
+    # Places are texts: a store writes many small files, and paths take longer than the system.
+    __slots__ = ("_crowd", "_flushing", "_target", "_temporary", "file")
+
     def __init__(
-        self, target: Path, translated: Translated = nullcontext, flushing: Flushing = AT_ONCE
+        self, target: Path | str, translated: Translated = nullcontext, flushing: Flushing = AT_ONCE
     ) -> None:
-        self._target, self._flushing = target, flushing
-        self._temporary, self.file = _open_beside(target, translated)
+        self._target, self._flushing = str(target), flushing
+        self._temporary, self._crowd = unfinished(self._target)
+        try:
+            self.file = _new(self._temporary, translated)
+        except FileExistsError:  # somebody writes the same now, or was interrupted
+            self._temporary, self.file = _open_in(self._crowd, translated)
 
     def commit(self) -> None:
         """Give the file its name."""
@@ -45,12 +53,12 @@ class WholeFile:
             self.file.flush()
             self._flushing.file(self.file.fileno(), self._target)
             self.file.close()
-            self._temporary.replace(self._target)
+            os.replace(self._temporary, self._target)  # noqa: PTH105
         except BaseException:
             self.discard()
             raise
         self._leave_crowd()
-        self._flushing.path(self._target.parent)
+        self._flushing.path(os.path.dirname(self._target))  # noqa: PTH120
 
     def discard(self) -> None:
         """Forget what was written."""
@@ -58,17 +66,18 @@ class WholeFile:
             with suppress(OSError, StorageError):  # what was not flushed, to a full disk
                 self.file.close()
         finally:
-            self._temporary.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(self._temporary)  # noqa: PTH108
             self._leave_crowd()
 
     def _leave_crowd(self) -> None:
-        if self._temporary.parent != self._target.parent:
+        if self._temporary.startswith(self._crowd):
             with suppress(OSError):  # others are in it
-                self._temporary.parent.rmdir()
+                os.rmdir(self._crowd)  # noqa: PTH106
 
 
 class _Raw(FileIO):
-    def __init__(self, path: Path, translated: Translated) -> None:
+    def __init__(self, path: str, translated: Translated) -> None:
         super().__init__(path, "xb")
         self._translated = translated
 
@@ -77,21 +86,17 @@ class _Raw(FileIO):
             return super().write(data)
 
 
-def _new(path: Path, translated: Translated) -> BinaryIO:
+def _new(path: str, translated: Translated) -> BinaryIO:
     return BufferedWriter(_Raw(path, translated), _BUFFER)
 
 
-def _open_beside(target: Path, translated: Translated) -> tuple[Path, BinaryIO]:
-    """A new file beside another one."""
-    alone, crowd = (target.with_name(name) for name in unfinished(target.name))
-    try:
-        return alone, _new(alone, translated)
-    except FileExistsError:  # somebody writes the same now, or was interrupted
-        pass
+def _open_in(crowd: str, translated: Translated) -> tuple[str, BinaryIO]:
+    """A new file in a folder, which whoever leaves it last removes."""
     while True:
-        crowd.mkdir(exist_ok=True)
-        file = crowd / secrets.token_hex(8)
-        with suppress(FileNotFoundError):  # the last of the others has just removed the folder
+        with suppress(FileExistsError):
+            os.mkdir(crowd)  # noqa: PTH102
+        file = f"{crowd}/{secrets.token_hex(8)}"
+        with suppress(FileNotFoundError):
             return file, _new(file, translated)
 
 

@@ -19,11 +19,11 @@ _TELLS_FAILURES: Final = (5, 8)  # the version of Linux since which `syncfs` doe
 class Flushing(Protocol):
     """Has files and the entries of folders reach the disk."""
 
-    def file(self, descriptor: int, path: Path) -> None:
+    def file(self, descriptor: int, path: str) -> None:
         """An open file was written that will have this path."""
         ...
 
-    def path(self, path: Path) -> None:
+    def path(self, path: str) -> None:
         """A file was written, or a folder has new entries."""
         ...
 
@@ -31,12 +31,12 @@ class Flushing(Protocol):
 class AtOnce:
     """Flushes each file and folder where it is told of it."""
 
-    def file(self, descriptor: int, path: Path) -> None:
+    def file(self, descriptor: int, path: str) -> None:
         """Flush an open file."""
         del path
         os.fsync(descriptor)
 
-    def path(self, path: Path) -> None:
+    def path(self, path: str) -> None:
         """Flush a file or the entries of a folder."""
         flush(path)
 
@@ -47,19 +47,19 @@ class Together:
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     written = Together()
-    ...     written.path(Path(folder))
+    ...     written.path(folder)
     ...     written.flush()
     """
 
     def __init__(self) -> None:
-        self._paths: dict[Path, None] = {}  # a dict, as threads may add to it at once
+        self._paths: dict[str, None] = {}  # a dict, as threads may add to it at once
 
-    def file(self, descriptor: int, path: Path) -> None:
+    def file(self, descriptor: int, path: str) -> None:
         """Note a file."""
         del descriptor
         self._paths[path] = None
 
-    def path(self, path: Path) -> None:
+    def path(self, path: str) -> None:
         """Note a file or a folder."""
         self._paths[path] = None
 
@@ -70,9 +70,9 @@ class Together:
             map_threads(flush, paths, _THREADS)
 
 
-def flush(path: Path) -> None:
+def flush(path: Path | str) -> None:
     """Return once a file, or the entries of a folder, survive a power loss."""
-    if os.name == "nt" and path.is_dir():
+    if os.name == "nt" and Path(path).is_dir():
         return  # Windows flushes entries with their files
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -81,7 +81,7 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def _flush_file_system(path: Path) -> bool:
+def _flush_file_system(path: str) -> bool:
     """Flush all of the file system that a path lies in, if it has a way that can be trusted."""
     if sys.platform != "linux" or not _can_be_trusted(path):
         return False
@@ -95,9 +95,9 @@ def _flush_file_system(path: Path) -> bool:
     return True
 
 
-def _can_be_trusted(path: Path) -> bool:
+def _can_be_trusted(path: str) -> bool:
     release = tuple(map(int, re.findall(r"\d+", platform.release())[:2]))
-    device = path.stat().st_dev
+    device = Path(path).stat().st_dev
     place = f"{os.major(device)}:{os.minor(device)}"
     mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()]
     kinds = {mount[mount.index("-") + 1] for mount in mounts if mount[2] == place}

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from itertools import accumulate, islice
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -47,6 +47,7 @@ class LocalStore:
     name: str = ""
     layout: StoreLayout = DEFAULT_LAYOUT
     flushing: Flushing = field(default=AT_ONCE, repr=False, compare=False)
+    ready: set[str] | None = field(default=None, repr=False, compare=False)  # a batch looks at folders once
 
     def put(self, path: str, data: bytes | memoryview) -> None:
         """Write a file whole or not at all."""
@@ -66,11 +67,10 @@ class LocalStore:
     @contextmanager
     def create(self, path: str) -> Iterator[BinaryIO]:
         """Write a file in pieces."""
-        target = self._locate(path)
+        folder = check_path(path).rpartition("/")[0]
         with self._translated(path):
-            self._make_root()
-            _make_folders(target.parent, self.flushing)
-            writing = WholeFile(target, partial(self._translated, path), self.flushing)
+            self._make_folder(folder, set() if self.ready is None else self.ready)
+            writing = WholeFile(f"{self.root}/{path}", partial(self._translated, path), self.flushing)
         try:
             yield writing.file
         except BaseException:  # the block's own, so it stays as it is
@@ -129,7 +129,7 @@ class LocalStore:
     def batch(self) -> Iterator["LocalStore"]:
         """The store for writing many files, which are flushed together."""
         written = Together()
-        yield replace(self, flushing=written)
+        yield replace(self, flushing=written, ready=set())
         with self._translated(""):
             written.flush()
 
@@ -138,9 +138,9 @@ class LocalStore:
         target = self._locate(path)
         with self._translated(path):
             for file in [*_files(target), *_folders(target)]:
-                self.flushing.path(file)
+                self.flushing.path(str(file))
             for folder in (target, *target.parents):
-                self.flushing.path(folder)
+                self.flushing.path(str(folder))
                 if folder == self.root:
                     break
 
@@ -169,13 +169,35 @@ class LocalStore:
 
     def _locate(self, path: str) -> Path:
         target = self.root / check_path(path)
-        if _may_lead_away(self.root, path) and not target.resolve().is_relative_to(self.root.resolve()):
-            raise StorageError(f"{path!r} leads through a symbolic link out of {self._title}.")
+        if any(_may_lead_away(f"{self.root}/{step}") for step in accumulate(path.split("/"), "{}/{}".format)):
+            self._check_stays(path)
         return target
+
+    def _check_stays(self, path: str) -> None:
+        if not (self.root / path).resolve().is_relative_to(self.root.resolve()):
+            raise StorageError(f"{path!r} leads through a symbolic link out of {self._title}.")
 
     def _make_root(self) -> None:
         if not self.root.exists():
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _make_folder(self, folder: str, ready: set[str]) -> None:
+        """Make a folder and those above it, but for those that are ready to be written to."""
+        if folder in ready:
+            return
+        if not folder:
+            self._make_root()
+        else:
+            above = folder.rpartition("/")[0]
+            self._make_folder(above, ready)
+            place = f"{self.root}/{folder}"
+            try:
+                os.mkdir(place)  # noqa: PTH102
+                self.flushing.path(f"{self.root}/{above}")
+            except FileExistsError:
+                if _may_lead_away(place):
+                    self._check_stays(folder)
+        ready.add(folder)
 
     @property
     def _title(self) -> str:
@@ -203,10 +225,9 @@ class LocalStore:
             raise StorageError(f"{path!r} in {self._title}: {error.strerror or error}.") from error
 
 
-def _may_lead_away(root: Path, path: str) -> bool:
-    """Whether there is a symbolic link on the way; resolving each path would take ten times as long."""
-    steps = accumulate(path.split("/"), "{}/{}".format, initial=str(root))
-    return os.name == "nt" or any(os.path.islink(step) for step in islice(steps, 1, None))  # noqa: PTH114
+def _may_lead_away(place: str) -> bool:
+    """Whether it is a symbolic link; resolving each path would take ten times as long."""
+    return os.name == "nt" or os.path.islink(place)  # noqa: PTH114
 
 
 def _remove(place: str) -> None:
@@ -217,15 +238,6 @@ def _remove(place: str) -> None:
             if not os.path.isdir(place):  # noqa: PTH112
                 raise
             shutil.rmtree(place)
-
-
-def _make_folders(folder: Path, flushing: Flushing) -> None:
-    if folder.is_dir():
-        return
-    _make_folders(folder.parent, flushing)
-    with suppress(FileExistsError):
-        folder.mkdir()
-        flushing.path(folder.parent)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from djflow.storage.codec import ColumnContext
 from djflow.storage.codecs.npy_ref import NpyRef
 from djflow.storage.codecs.references import reference_column
 from djflow.storage.codecs.store_codec import SchemaCodec
-from djflow.storage.handles.checksums import checksum
+from djflow.storage.handles.checksums import CRC32C, checksum
 from djflow.storage.handles.npy_file import parse_dtype
 from djflow.storage.staging.draft import MakeDraft
 from djflow.storage.staging.npy_draft import NpyDraft, write_stream
@@ -50,7 +50,7 @@ class NpyCodec(SchemaCodec):
         content = file.getbuffer()
         store.put(path, content)
         described = {"dtype": str(array.dtype), "shape": list(array.shape)}
-        return {**described, "size": content.nbytes, "checksum": checksum(content)}
+        return {**described, "size": content.nbytes, "checksum": checksum(content, CRC32C)}
 
     def stages(self) -> Mapping[str, MakeDraft]:
         """`staged.npy()`."""

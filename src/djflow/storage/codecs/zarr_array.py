@@ -11,7 +11,7 @@ from zarr.core.buffer import Buffer
 from zarr.core.metadata import ArrayV3Metadata
 from zarr.storage import WrapperStore
 
-from djflow.storage.handles.checksums import ZARR, checksum, read_checksums
+from djflow.storage.handles.checksums import CRC32C, checksum, read_checksums
 from djflow.storage.paths import new_token
 from djflow.storage.store import Store
 
@@ -47,14 +47,14 @@ class SummingStore(WrapperStore[ZarrStore]):
         """Take the sizes and checksums of what is there; `path` is where it lies in `store`."""
         files = list(store.list(path))
         self.sizes = {file.path.removeprefix(f"{path}/"): file.size for file in files}
-        self.checksums = read_checksums(store, path, files, ZARR)
+        self.checksums = read_checksums(store, path, files, CRC32C)
 
     async def set(self, key: str, value: Buffer) -> None:
         """Write a value; metadata is kept by the path that it describes, "" for the root's."""
         data = value.to_bytes()
         await self._store.set(key, value)
         self.sizes[key] = len(data)
-        self.checksums[key] = checksum(data, ZARR)
+        self.checksums[key] = checksum(data, CRC32C)
         if key.rpartition("/")[2] == _DOCUMENT:
             self.documents[key.removesuffix(_DOCUMENT).rstrip("/")] = json.loads(data)
 

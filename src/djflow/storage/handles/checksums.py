@@ -15,7 +15,7 @@ from djflow.storage.paths import content_hash
 from djflow.storage.store import Store, StoredFile
 
 FILE: Final = "blake2b"  # of 128 bits
-ZARR: Final = "crc32c"  # many times faster than a disk, which a cryptographic sum is not
+CRC32C: Final = "crc32c"  # many times faster than a disk, which a cryptographic sum is not
 _TREE: Final = "/tree"
 PIECE: Final = 1 << 22  # bytes read at a time
 
@@ -172,7 +172,7 @@ def _read_checksum(store: Store, path: str, algorithm: str) -> str:
 def _digest(algorithm: str) -> Digest:
     if algorithm == FILE:
         return blake2b(digest_size=16)
-    if algorithm == ZARR:
+    if algorithm == CRC32C:
         return _Crc32c()
     raise CorruptObjectError(f"A row tells a checksum of the unknown algorithm {algorithm!r}")
 
