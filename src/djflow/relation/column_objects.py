@@ -144,12 +144,14 @@ class ReferenceObjects:
         """What opens a reference in its store."""
         names = self._told.filter(self._present)["store"].fill_null("").unique().to_list()
         stores = stores_of(names, connection)
-        references = self._told.rows(named=True)
+        told = {name: self._told[name].to_list() for name in _FIELDS}
         present = self._present.to_list()
 
         def handle(row: int) -> StoredHandle | None:
-            reference = references[row]
-            return open_reference(reference, stores[reference["store"] or ""]) if present[row] else None
+            if not present[row]:
+                return None
+            reference = {name: values[row] for name, values in told.items()}
+            return open_reference(reference, stores[reference["store"] or ""])
 
         return Opened(handle, threads_for(stores.values()))
 

@@ -10,8 +10,9 @@ import pyarrow as pa
 from djflow.errors import StorageError
 from djflow.relation.column_objects import HandleObjects, Objects, ReferenceObjects
 from djflow.storage.handles.checksums import kind_of_problem
-from djflow.storage.handles.prefetch import bytes_of, map_rows, prefetched
+from djflow.storage.handles.prefetch import bytes_of, prefetched
 from djflow.storage.handles.stored import ArrayHandle, StoredHandle
+from djflow.storage.parallel import map_many
 
 if TYPE_CHECKING:
     from djflow.relation.database import Database
@@ -40,9 +41,10 @@ class StoredColumn:
     of Polars for a frame, bytes for any other file.
 
     Methods take `connection`, the database whose settings have the stores; by default the one of this
-    process that knows stores of these names. `threads` is how many objects are read at a time; by default 8,
-    or 32 of a remote store. They raise `MissingExternalFile` for an absent object, `CorruptObjectError` for
-    one of another content, and `DjflowError` where no database, or more than one, can be meant.
+    process that knows stores of these names. `threads` is how many objects are read at a time where one takes
+    longer than half a millisecond; by default 32 of a remote store, else as many as there are processors, 8
+    at most. They raise `MissingExternalFile` for an absent object, `CorruptObjectError` for one of another
+    content, and `DjflowError` where no database, or more than one, can be meant.
 
     Raises `DataTypeError` for values that refer to nothing.
 
@@ -84,7 +86,7 @@ class StoredColumn:
         frame.
         """
         opened = self._objects.opened(connection)
-        return map_rows(opened.handle, len(self), opened.threads)
+        return map_many(opened.handle, range(len(self)), opened.threads)
 
     def load(
         self,
@@ -103,7 +105,7 @@ class StoredColumn:
                 "iter() gives one value after the other and reads ahead within a limit."
             )
         opened = self._objects.opened(connection)
-        return map_rows(lambda row: _value(opened.handle(row)), len(self), opened.at_once(threads))
+        return map_many(lambda row: _value(opened.handle(row)), range(len(self)), opened.at_once(threads))
 
     def iter(
         self,
@@ -145,7 +147,7 @@ class StoredColumn:
                 raise _unlike((str(first.dtype), first.shape), (str(array.dtype), array.shape))
             array.read_into(stacked[row, ...])
 
-        map_rows(fill, len(self), opened.at_once(threads))
+        map_many(fill, range(len(self)), opened.at_once(threads))
         return stacked
 
     def verify(self, *, threads: int | None = None, connection: "Database | None" = None) -> pl.DataFrame:
@@ -165,7 +167,7 @@ class StoredColumn:
                 return row, *self._objects.place(row), kind_of_problem(error), str(error)
             return None
 
-        found = map_rows(problem, len(self), opened.at_once(threads))
+        found = map_many(problem, range(len(self)), opened.at_once(threads))
         return pl.DataFrame([each for each in found if each], schema=_PROBLEMS, orient="row")
 
 

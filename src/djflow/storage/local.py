@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -70,7 +70,9 @@ class LocalStore:
         folder = check_path(path).rpartition("/")[0]
         with self._translated(path):
             self._make_folder(folder, set() if self.ready is None else self.ready)
-            writing = WholeFile(f"{self.root}/{path}", partial(self._translated, path), self.flushing)
+            if _may_lead_away(place := f"{self.root}/{path}"):
+                self._check_stays(path)
+            writing = WholeFile(place, partial(self._translated, path), self.flushing)
         try:
             yield writing.file
         except BaseException:  # the block's own, so it stays as it is
@@ -169,7 +171,8 @@ class LocalStore:
 
     def _locate(self, path: str) -> Path:
         target = self.root / check_path(path)
-        if any(_may_lead_away(f"{self.root}/{step}") for step in accumulate(path.split("/"), "{}/{}".format)):
+        steps = accumulate(path.split("/"), "{}/{}".format, initial=str(self.root))
+        if any(map(_may_lead_away, islice(steps, 1, None))):
             self._check_stays(path)
         return target
 

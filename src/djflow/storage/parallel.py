@@ -1,7 +1,7 @@
 """A few threads for work that waits for disks or runs outside the interpreter lock."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from time import perf_counter
@@ -15,8 +15,10 @@ Result = TypeVar("Result")
 
 MAX_THREADS: Final = 8
 REMOTE_THREADS: Final = 32  # while a server answers, a thread only waits
-_PROBE: Final = 10  # items
-_LONG: Final = 5e-4  # seconds; a local file takes a tenth of it
+_LONG: Final = 5e-4  # seconds an item; a local file takes a tenth of it
+_PATIENCE: Final = 4e-3  # seconds beyond
+_TASKS_A_THREAD: Final = 4
+_MOST_A_TASK: Final = 16  # items
 
 
 def map_threads(
@@ -37,20 +39,41 @@ def map_threads(
 
 
 def map_many(
-    function: Callable[[Item], Result], items: Sequence[Item], threads: int = MAX_THREADS
+    function: Callable[[Item], Result], items: Iterable[Item], threads: int = MAX_THREADS
 ) -> list[Result]:
-    """As `map_threads`, for very many items: on threads only where the first ones have to wait for something.
-
-    Where they do not, threads would mostly wait for each other.
+    """As `map_threads`, for very many items: on threads only from where they have to wait for something.
 
     >>> map_many(abs, range(-3, 0))
     [3, 2, 1]
     """
-    begun = perf_counter()
-    results = [function(item) for item in items[:_PROBE]]
-    if perf_counter() - begun < _PROBE * _LONG:
-        return results + [function(item) for item in items[_PROBE:]]
-    return results + map_threads(function, items[_PROBE:], threads)
+    waiting = iter(items)
+    results = list(while_quick(function, waiting))
+    rest = list(waiting)
+    # A task costs about what reading a small file does, so that each of many takes some items.
+    step = max(1, min(_MOST_A_TASK, len(rest) // (_TASKS_A_THREAD * threads)))
+    tasks = [rest[start : start + step] for start in range(0, len(rest), step)]
+    for found in map_threads(lambda task: [function(item) for item in task], tasks, threads):
+        results += found
+    return results
+
+
+def while_quick(function: Callable[[Item], Result], items: Iterator[Item]) -> Iterator[Result]:
+    """`function(item)` of items until these have taken long: the rest is better given to threads.
+
+    Threads that need the interpreter for most of their work mostly wait for each other.
+
+    >>> items = iter([-1, 2])
+    >>> list(while_quick(abs, items)), list(items)
+    ([1, 2], [])
+    """
+    late = 0.0
+    for item in items:
+        begun = perf_counter()
+        result = function(item)
+        late = max(0.0, late + perf_counter() - begun - _LONG)
+        yield result
+        if late > _PATIENCE:
+            return
 
 
 def threads_for(stores: Iterable["Store"]) -> int:

@@ -7,13 +7,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, Generic, TypeVar
 
 from djflow.errors import DjflowError
-from djflow.storage.parallel import map_threads
+from djflow.storage.parallel import while_quick
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _AHEAD: Final = 4  # objects a thread
-_BATCH: Final = 16  # rows a task
 _AMOUNT: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kMGT]?)(i?)B?\s*", re.IGNORECASE)
 _POWERS: Final = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 
@@ -21,7 +20,7 @@ _POWERS: Final = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 def prefetched(
     load: Callable[[Item], Result], items: Iterable[tuple[Item, int]], *, memory: int, threads: int
 ) -> Iterator[Result]:
-    """`load(item)` of each item, in order; the next ones are loaded meanwhile, in threads.
+    """`load(item)` of each item, in order; where that takes long, the next ones are loaded meanwhile.
 
     With each item comes how many bytes its result has. Results that are loaded, or being loaded, and not
     yet taken have `memory` bytes at most; one that has more is loaded alone.
@@ -29,26 +28,15 @@ def prefetched(
     >>> list(prefetched(abs, [(-1, 8), (2, 8)], memory=8, threads=2))
     [1, 2]
     """
-    ahead = _Ahead(load, iter(items), memory, threads)
+    waiting = iter(items)
+    yield from while_quick(lambda each: load(each[0]), waiting)
+    ahead = _Ahead(load, waiting, memory, threads)
     try:
         ahead.begin()
         while ahead.waiting:
             yield ahead.take()
     finally:
         ahead.pool.shutdown(cancel_futures=True)
-
-
-def map_rows(function: Callable[[int], Result], rows: int, threads: int) -> list[Result]:
-    """`[function(row) for row in range(rows)]`, several at a time. The first error stops what has not begun.
-
-    >>> map_rows(abs, 3, threads=2)
-    [0, 1, 2]
-    """
-    # A task costs about what reading a small file does, so that each of many takes some rows.
-    step = max(1, min(_BATCH, rows // (_AHEAD * threads)))
-    batches = [range(start, min(start + step, rows)) for start in range(0, rows, step)]
-    found = map_threads(lambda batch: [function(row) for row in batch], batches, threads)
-    return [result for batch in found for result in batch]
 
 
 class _Ahead(Generic[Item, Result]):
