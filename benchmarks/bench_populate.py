@@ -30,7 +30,7 @@ class Result(dj.Computed):
 
 
 def measure(bench: Bench) -> Iterator[Row]:
-    """Against DataJoint, both serially, with a transaction a key."""
+    """Against DataJoint, both serially."""
     keys = scaled(KEYS)
     bench.schema(Source)
     bench.schema(Result)

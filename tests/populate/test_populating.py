@@ -350,26 +350,6 @@ def test_a_table_without_make_says_so(schema: Schema, pipeline: Any) -> None:
         Result().populate()
 
 
-def test_a_make_that_yields_says_so_and_leaves_nothing(schema: Schema, pipeline: Any) -> None:
-    Number = pipeline.Number  # noqa: N806 - a class
-
-    @schema
-    class Result(dj.Computed):
-        definition = "-> Number"
-
-        def make(self, key: dict[str, Any]) -> Any:
-            self.insert1(key)
-            yield
-
-    assert Number().primary_key == ["number"]
-    with pytest.raises(DjflowError, match=r"Result.make\(\) yields"):
-        Result().populate()
-    assert not Result()
-
-
-# bookkeeping
-
-
 def test_job_metadata_is_kept_where_configured(database: Database, schema_name: str) -> None:
     import datetime as dt
 

@@ -3,7 +3,8 @@
 import atexit
 import os
 import threading
-from typing import TYPE_CHECKING, Any, Final, Self
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 from weakref import WeakSet
 
 from djflow.backend.bulk import BulkReader
@@ -12,6 +13,7 @@ from djflow.backend.transaction import Action, Transaction
 from djflow.backend.waiting import has_ended
 from djflow.configuration import Settings
 from djflow.errors import QueryError
+from djflow.model.names import TableName
 
 if TYPE_CHECKING:
     import psycopg
@@ -27,11 +29,24 @@ def _close_sessions() -> None:
         connections.close()
 
 
+class Holder(Protocol):
+    """Who holds back rows that a thread has inserted, to be written with others."""
+
+    def before_reading(self, tables: Collection[TableName]) -> None:
+        """The thread is about to read these tables: what is held of them has to be there."""
+        ...
+
+    def before_writing(self) -> None:
+        """The thread is about to begin a block of a transaction, or to write: what is held comes before."""
+        ...
+
+
 class OfThread(threading.local):
     """What a thread has of its own."""
 
     connection: "psycopg.Connection[Any] | None" = None
     transaction: Transaction | None = None
+    holder: "Holder | None" = None
 
     @property
     def innermost(self) -> Transaction:

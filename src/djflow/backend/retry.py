@@ -42,7 +42,7 @@ def run_in_transaction(
                 return function()
         except (RetryableError, LostConnectionError) as error:
             # After the commit, the error is one of what was to be done then.
-            if committed.is_set() or not _is_safe(error, session):
+            if committed.is_set() or not is_safe(error, session):
                 raise
             if attempt == attempts:
                 if attempts > 1:
@@ -52,9 +52,12 @@ def run_in_transaction(
     raise AssertionError
 
 
-def _is_safe(error: Exception, session: "Session") -> bool:
+def is_safe(error: BaseException, session: "Session") -> bool:
+    """Whether the transaction that an error ended may be run again: nothing of it was kept."""
     if isinstance(error, RetryableError):
         return True
+    if not isinstance(error, LostConnectionError):
+        return False
     return session.settings.database.reconnect and not isinstance(error, OutcomeUnknownError)
 
 

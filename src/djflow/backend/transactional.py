@@ -1,13 +1,14 @@
 """The transactions of a session: each thread has its own, on its own connection."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from djflow.backend.connections import Connections
+from djflow.backend.connections import Connections, Holder
 from djflow.backend.sqlstate import translate
 from djflow.backend.transaction import Action, Isolation, Transaction
 from djflow.errors import LostConnectionError, OutcomeUnknownError
+from djflow.model.names import TableName
 
 if TYPE_CHECKING:
     import psycopg
@@ -63,6 +64,7 @@ class Transactional(Connections):
 
     def begin(self, isolation: Isolation | None = None) -> Transaction:
         """Begin a block as `transaction()` does; `commit` or `roll_back` must follow."""
+        self._before_writing()
         if self.in_transaction:
             transaction = self._thread.innermost
             transaction.enter()
@@ -120,6 +122,31 @@ class Transactional(Connections):
         else:
             action()
 
+    # rows held back
+
+    @contextmanager
+    def held_by(self, holder: Holder | None) -> Iterator[None]:
+        """While this thread's inserts may be held back by somebody, who is told before others matter."""
+        self._after_fork()
+        before, self._thread.holder = self._thread.holder, holder
+        try:
+            yield
+        finally:
+            self._thread.holder = before
+
+    def before_reading(self, tables: Collection[TableName]) -> None:
+        """Have what is held back of some tables written, since they are about to be read."""
+        self._after_fork()
+        if (holder := self._thread.holder) is not None:
+            with self.held_by(None):
+                holder.before_reading(tables)
+
+    def _before_writing(self) -> None:
+        self._after_fork()
+        if (holder := self._thread.holder) is not None:
+            with self.held_by(None):
+                holder.before_writing()
+
     # statements
 
     def reading(self, action: "Callable[[psycopg.Connection[Any]], T]") -> T:
@@ -140,6 +167,7 @@ class Transactional(Connections):
 
         Raises `OutcomeUnknownError` where the connection broke under it outside of a transaction.
         """
+        self._before_writing()
         if self.in_transaction:
             with self._thread.innermost.writing() as connection:
                 return action(connection)

@@ -28,6 +28,7 @@ DjflowError (= DataJointError)
 │   ├── RetryableError           a transaction that another one was in the way of
 │   │   ├── SerializationError
 │   │   └── DeadlockError
+│   ├── LeaseLostError           jobs that somebody else holds by now, or that are gone
 │   ├── SnapshotGoneError        a view of the database that nobody holds any more
 │   └── DataTypeError            a value that its column cannot hold, with row and column
 ├── SemanticMatchError           namesakes with different lineages
@@ -42,7 +43,13 @@ DjflowError (= DataJointError)
 │   ├── StoreFullError
 │   ├── RegionError              a part of a chunk of an array that several writers share
 │   └── CorruptObjectError       stored bytes that are not what was written
+├── InputChangedError            what a make had fetched is another now
+├── InputGoneError               keys that were deleted while they were made
 ├── ThreadSafetyError
+├── ExecutorError                tasks that cannot be run, through no fault of theirs
+│   ├── UnpicklableTaskError     what cannot travel to another process
+│   ├── WorkerSetupError         a worker that cannot begin
+│   └── ClusterLostError         a scheduler that is gone
 └── PlannerBugError              a rewrite rule broke its promise: please report
 ```
 """
@@ -59,6 +66,14 @@ from djflow.errors.definition import (
     NativeTypeWarning,
     UnknownTableError,
 )
+from djflow.errors.executors import (
+    ClusterLostError,
+    ExecutorError,
+    UnpicklableTaskError,
+    WorkerSetupError,
+)
+from djflow.errors.jobs import LeaseLostError
+from djflow.errors.populating import InputChangedError, InputGoneError
 from djflow.errors.query import (
     AmbiguousPathError,
     DeadlockError,
@@ -111,6 +126,7 @@ __all__ = [
     "AmbiguousPathError",
     "ArchiveError",
     "BucketInaccessible",
+    "ClusterLostError",
     "ConfigError",
     "ConflictError",
     "ConnectionFailedError",
@@ -122,9 +138,13 @@ __all__ = [
     "DiskFullError",
     "DjflowError",
     "DuplicateError",
+    "ExecutorError",
+    "InputChangedError",
+    "InputGoneError",
     "IntegrityError",
     "InvalidArgumentError",
     "InvalidRowsError",
+    "LeaseLostError",
     "LostConnectionError",
     "MissingAttributeError",
     "MissingExternalFile",
@@ -152,5 +172,7 @@ __all__ = [
     "UnknownRoleError",
     "UnknownSettingError",
     "UnknownTableError",
+    "UnpicklableTaskError",
+    "WorkerSetupError",
     "did_you_mean",
 ]

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from djflow.model.names import Tier
 from djflow.planner import analyze
 from djflow.planner.nodes import Node, Scan
+from djflow.populate.keys import missing, wanted
 from djflow.populate.serial import Outcome, run_serially
 from djflow.populate.upstream import current_trace
-from djflow.relation.conditions import AndList
 from djflow.relation.relation import Relation
 from djflow.tables.declared import Table
 
@@ -26,7 +26,18 @@ class AutoPopulated(Table):
     def make(self, key: dict[str, Any]) -> Any:
         """Compute and insert the row of one key, with its parts; all of it commits, or none.
 
-        Override it: read what the key selects upstream, then `self.insert1({**key, ...})`.
+        Override it: read what the key selects upstream, then `self.insert1({**key, ...})`. No transaction is
+        open while it computes: what it inserts is checked at once and written afterwards, with that of other
+        keys. From where it reads its own rows, writes elsewhere, or inserts objects, it has a transaction.
+
+        Or define three methods, of which the last one runs where the result commits, if `make_fetch` then
+        still returns the same:
+
+        - `make_fetch(self, key)` reads and returns a tuple,
+        - `make_compute(self, key, *fetched)` touches no database and returns a tuple,
+        - `make_insert(self, key, *computed)` inserts.
+
+        Arguments of `populate(make_kwargs=...)` go to `make`, or to `make_fetch`.
         """
         raise NotImplementedError(f"{type(self).__name__} needs a method make(self, key).")
 
@@ -55,15 +66,6 @@ class AutoPopulated(Table):
                 plan = parent if plan is None else analyze.join(plan, parent)
         return Relation(plan if plan is not None else self.logical_plan, self.connection)
 
-    def _pending(self, restrictions: tuple[Any, ...]) -> Relation:
-        return self._wanted(restrictions) - self.proj()
-
-    def _wanted(self, restrictions: tuple[Any, ...]) -> Relation:
-        source = self.key_source.restrict(AndList(restrictions))
-        # A table that may have attributes of its own in its key has several rows for one key of the source.
-        key = tuple(name for name in self.heading.primary_key if name in source.heading)
-        return source.proj() if source.heading.primary_key == key else source.proj(*key)
-
     def populate(
         self,
         *restrictions: Any,
@@ -73,27 +75,30 @@ class AutoPopulated(Table):
         display_progress: bool = False,
         make_kwargs: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Call `make` for every key of `key_source` that has no row yet, each in a transaction of its own.
+        """Call `make` for every key of `key_source` that has no row yet.
+
+        Results of several keys commit together, every 0.2 seconds or so; each is whole or absent, and one
+        that the server refuses holds no other up.
 
         Returns counts: `success`, `error`, `skip` (made meanwhile by another process), and `errors`,
         pairs of key and message, or exception with `return_exception_objects`.
         With `suppress_errors` a failing key is noted and the rest goes on; otherwise its error is raised.
         """
         self.connection.ensure([self.table_model])
-        keys = self._pending(restrictions).keys(limit=max_calls)
+        keys = missing(self, restrictions).keys(limit=max_calls)
         outcome = run_serially(
             self,
             keys,
             suppress_errors=suppress_errors,
             display_progress=display_progress,
-            make_kwargs=dict(make_kwargs or {}),
+            make_kwargs=make_kwargs or {},
         )
         return _summary(outcome, as_objects=return_exception_objects)
 
     def progress(self, *restrictions: Any, display: bool = False) -> tuple[int, int]:
         """The number of keys still to compute, and of all keys."""
-        total = len(self._wanted(restrictions))
-        remaining = len(self._pending(restrictions))
+        total = len(wanted(self, restrictions))
+        remaining = len(missing(self, restrictions))
         if display:
             done = total - remaining
             share = 100 * done / total if total else 100

@@ -165,6 +165,12 @@ class Database:
         self._activators.setdefault(schema, []).append(activate)
 
     def ensure(self, tables: Iterable[Table]) -> None:
+        """Make sure that the tables can be read: they exist, with all rows that this thread has inserted."""
+        known = list(tables)
+        self.ensure_declared(known)
+        self.session.before_reading([table.name for table in known])
+
+    def ensure_declared(self, tables: Iterable[Table]) -> None:
         """Make sure that the tables exist in the database."""
         wanted: defaultdict[str, list[TableName]] = defaultdict(list)
         for table in tables:

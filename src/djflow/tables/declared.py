@@ -213,7 +213,7 @@ class Table(Relation, MovesObjects, metaclass=TableMeta):
             chunk_size=chunk_size,
         )
         write.check_permitted(self.table_model, allow_direct_insert=bool(allow_direct_insert))
-        self.connection.ensure([self.table_model])
+        self.connection.ensure_declared([self.table_model])
         write.insert(self.table_model, rows, self.connection, options)
 
     def insert1(self, row: Any, **options: Any) -> None:

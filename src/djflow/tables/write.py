@@ -33,6 +33,8 @@ from djflow.relation.database import Database
 from djflow.sql import rows as sql
 from djflow.sql.staging import copy_into_staging, select_into_staging
 from djflow.storage.codec import ColumnContext, codec_for
+from djflow.tables import held as held_rows
+from djflow.tables.held import HeldRows
 from djflow.tables.objects import journal
 from djflow.tables.staging import merge, other_unique_keys, stage, unstage
 
@@ -127,6 +129,14 @@ def check_permitted(table: Table, *, allow_direct_insert: bool) -> None:
 def insert(table: Table, source: Any, database: Database, options: InsertOptions) -> None:
     """Insert all rows of a source."""
     check_has_key(table, options.on_conflict)
+    held = held_rows.current()
+    if held is not None and held.can_hold(table, source):
+        batches = prepare(
+            source, table, ignore_extra_fields=options.ignore_extra_fields, encode=encoder(table, database)
+        )
+        if left := held.hold(table, source, options.on_conflict, batches):
+            insert_batches(table, iter(left), database, options.on_conflict)
+        return
     if isinstance(source, HasPlan):
         _insert_query(table, source, database, options)
         return
@@ -175,6 +185,12 @@ def encoder(table: Table, database: Database) -> Encode:
         return codec_for(kind).encode_column(values, context)
 
     return encode
+
+
+def write_held(held: Iterable[HeldRows], database: Database) -> None:
+    """Write what calls of a `make` hold, inside the transaction that completes them."""
+    for each in held_rows.writables(held):
+        insert_batches(each.table, iter(each.batches), database, each.policy)
 
 
 def insert_batches(

@@ -1,0 +1,23 @@
+"""Which keys a computed table is to have, and which of them it lacks."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from djflow.relation.conditions import AndList
+
+if TYPE_CHECKING:
+    from djflow.populate.tiers import AutoPopulated
+    from djflow.relation.relation import Relation
+
+
+def wanted(table: "AutoPopulated", restrictions: Iterable[Any] = ()) -> "Relation":
+    """The keys of `key_source` that fulfil all restrictions."""
+    source = table.key_source.restrict(AndList(restrictions))
+    # A table that may have attributes of its own in its key has several rows for one key of the source.
+    key = tuple(name for name in table.heading.primary_key if name in source.heading)
+    return source.proj() if source.heading.primary_key == key else source.proj(*key)
+
+
+def missing(table: "AutoPopulated", restrictions: Iterable[Any] = ()) -> "Relation":
+    """Those of them that have no row yet."""
+    return wanted(table, restrictions) - table.proj()

@@ -1,0 +1,142 @@
+"""Results of `make`, committed: their rows, what is kept about them, and a look whether inputs are there."""
+
+import datetime as dt
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from djflow.errors import InputGoneError
+from djflow.model.names import TableName
+from djflow.populate.keys import wanted
+from djflow.populate.make.inputs import Inputs, Versions
+from djflow.populate.make.protocol import Called
+from djflow.populate.make.version import code_version
+from djflow.sql.job_metadata import write_metadata
+from djflow.tables.held import HeldRows
+from djflow.tables.write import write_held
+
+if TYPE_CHECKING:
+    from djflow.populate.tiers import AutoPopulated
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a call of `make` has inserted, when it began (UTC), and how many seconds it took."""
+
+    key: Mapping[str, Any]
+    held: HeldRows
+    called: Called
+    started: dt.datetime
+    seconds: float
+    inputs: Versions
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether more is to be done where it commits than to write rows."""
+        return self.called.check is not None or self.called.insert is not None
+
+
+Inside: TypeAlias = Callable[[Mapping[str, Any]], AbstractContextManager[None]]
+"""What a `make` of this key runs in, where its inserts are written at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much may wait to be committed together, and for how many seconds."""
+
+    keys: int = 256
+    rows: int = 10_000
+    nbytes: int = 16 << 20
+    seconds: float = 0.2
+
+
+@dataclass(slots=True)
+class Group:
+    """Results that wait to be committed together."""
+
+    results: list[Result] = field(default_factory=list)
+    _rows: int = 0
+    _nbytes: int = 0
+    _since: float = field(default_factory=monotonic)
+
+    def add(self, result: Result) -> None:
+        """One more."""
+        self.results.append(result)
+        self._rows += result.held.rows
+        self._nbytes += result.held.nbytes
+
+    def is_full(self, limits: Limits) -> bool:
+        """Whether it is time to commit."""
+        return (
+            len(self.results) >= limits.keys
+            or self._rows >= limits.rows
+            or self._nbytes >= limits.nbytes
+            or monotonic() - self._since >= limits.seconds
+        )
+
+    def holds(self, tables: Collection[TableName]) -> bool:
+        """Whether rows of some tables wait."""
+        return any(not result.held.tables.isdisjoint(tables) for result in self.results)
+
+
+class Commit:
+    """Commits results of one table."""
+
+    def __init__(self, table: "AutoPopulated") -> None:
+        from djflow.populate.tiers import AutoPopulated
+
+        self._table, self._database, self._inputs = table, table.connection, Inputs(table)
+        self._has_own_source = type(table).key_source is not AutoPopulated.key_source
+        columns = {column.name for column in table.table_model.columns}
+        self._has_metadata = "_job_start_time" in columns
+
+    def commit(self, results: Sequence[Result], inside: Inside) -> None:
+        """Commit results together, or none of them; again where another transaction was in the way.
+
+        Raises `InputChangedError`, `SupersededError` and `InputGoneError`, and as inserts do.
+        """
+        isolated = any(result.is_alone for result in results)
+        self._database.run_in_transaction(
+            lambda: self.complete(results, inside),
+            isolation="repeatable read" if isolated else "read committed",
+        )
+
+    def complete(self, results: Sequence[Result], inside: Inside) -> None:
+        """Write results, and what belongs to their rows, in the transaction that there is.
+
+        Raises as `commit` does.
+        """
+        for result in results:
+            if result.called.check is not None:
+                with inside(result.key):
+                    result.called.check()
+        write_held([result.held for result in results], self._database)
+        for result in results:
+            if result.called.insert is not None:
+                with inside(result.key):
+                    result.called.insert()
+        self._check_inputs(results)
+        if self._has_metadata:
+            self._write_metadata(results)
+
+    def _check_inputs(self, results: Sequence[Result]) -> None:
+        """After the rows were written: from then on, foreign keys keep the rows that they refer to."""
+        unchecked = [result for result in results if result.called.check is None and result.inputs]
+        if unchecked:
+            self._inputs.check([result.key for result in unchecked], [each.inputs for each in unchecked])
+        if self._has_own_source:
+            keys = [dict(result.key) for result in results]
+            present = {tuple(key.values()) for key in wanted(self._table, [keys]).to_dicts()}
+            if gone := [key for key in keys if tuple(key.values()) not in present]:
+                raise InputGoneError(type(self._table).__name__, gone)
+
+    def _write_metadata(self, results: Sequence[Result]) -> None:
+        names = list(results[0].key)
+        key = [self._table.table_model.heading[name] for name in names]
+        values = [[result.key[name] for result in results] for name in names]
+        version = code_version(self._database.settings.jobs.version_method)
+        starts, seconds = [r.started for r in results], [r.seconds for r in results]
+        statement = write_metadata(self._table.table_model, key)
+        self._database.session.execute(statement, [starts, seconds, version, *values])
