@@ -1,16 +1,18 @@
 """One key after another in this process."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from djflow.populate.make.hand import End, Ended, Hand
+from djflow.populate.make.protocol import takes_batches
 
 if TYPE_CHECKING:
     from djflow.populate.tiers import AutoPopulated
 
 
-_EXPECTED: Final = 256  # keys
+_BATCH: Final = 256  # keys
 
 
 @dataclass(slots=True)
@@ -45,18 +47,29 @@ def run_serially(
 ) -> Outcome:
     """Make every key; whatever ends it, what is whole is committed."""
     outcome, hand = Outcome(), Hand(table, make_kwargs)
-    try:
-        for number, key in enumerate(_shown(keys, type(table).__name__) if display_progress else keys):
-            if number % _EXPECTED == 0:
-                hand.expect(keys[number : number + _EXPECTED])
-            outcome.add(hand.make(key), suppress_errors=suppress_errors)
-    finally:
-        last = hand.settle()
+    at_once = _BATCH if takes_batches(table) else 1
+    with _bar(len(keys), type(table).__name__, is_shown=display_progress) as advance:
+        try:
+            for start in range(0, len(keys), _BATCH):
+                some = keys[start : start + _BATCH]
+                hand.expect(some)
+                for first in range(0, len(some), at_once):
+                    ended = hand.make(*some[first : first + at_once])
+                    advance(len(ended))
+                    outcome.add(ended, suppress_errors=suppress_errors)
+        finally:
+            last = hand.settle()
+            advance(len(last))
     outcome.add(last, suppress_errors=suppress_errors)
     return outcome
 
 
-def _shown(keys: list[dict[str, Any]], name: str) -> "Iterable[dict[str, Any]]":
+@contextmanager
+def _bar(total: int, name: str, *, is_shown: bool) -> "Iterator[Callable[[int], object]]":
+    if not is_shown:
+        yield lambda _: None
+        return
     from tqdm.auto import tqdm
 
-    return tqdm(keys, desc=name, unit="key")  # type: ignore[no-any-return]
+    with tqdm(total=total, desc=name, unit="key") as bar:
+        yield bar.update

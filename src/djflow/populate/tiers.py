@@ -37,7 +37,10 @@ class AutoPopulated(Table):
         - `make_compute(self, key, *fetched)` touches no database and returns a tuple,
         - `make_insert(self, key, *computed)` inserts.
 
-        Arguments of `populate(make_kwargs=...)` go to `make`, or to `make_fetch`.
+        Or define `make_batch(self, keys)`, which gets a Polars frame of up to 256 keys and inserts the rows
+        of all of them. Where it fails, it is called again with half of them, until a bad key is alone.
+
+        Arguments of `populate(make_kwargs=...)` go to `make`, `make_fetch` or `make_batch`.
         """
         raise NotImplementedError(f"{type(self).__name__} needs a method make(self, key).")
 

@@ -1,6 +1,6 @@
 """What the key that is being made depends on: a trace for each call of `make`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class _Call:
     """A call of `make`, for as long as it runs."""
 
     ancestry: Ancestry
-    key: Mapping[str, Any]
+    keys: Sequence[Mapping[str, Any]]
 
     @cached_property
     def trace(self) -> "Diagram":
@@ -40,7 +40,12 @@ class _Call:
         from djflow.diagram.view import upstream
 
         table = self.ancestry.table
-        view = upstream(table.connection, self.ancestry.catalog, table.table_model.name, self.key)
+        if len(self.keys) > 1:
+            raise DjflowError(
+                f"{type(table).__name__}.upstream is that of one key, and make_batch has {len(self.keys)}: "
+                "restrict the tables that you need by the frame of keys."
+            )
+        view = upstream(table.connection, self.ancestry.catalog, table.table_model.name, self.keys[0])
         return Diagram.showing(view)
 
 
@@ -49,9 +54,9 @@ _current: Final[ContextVar[_Call | None]] = ContextVar("djflow_make_call", defau
 
 
 @contextmanager
-def calling(ancestry: Ancestry, key: Mapping[str, Any]) -> Iterator[None]:
-    """While `make` of the table runs with this key."""
-    token = _current.set(_Call(ancestry, dict(key)))
+def calling(ancestry: Ancestry, keys: Sequence[Mapping[str, Any]]) -> Iterator[None]:
+    """While `make` of the table runs with a key, or `make_batch` with some."""
+    token = _current.set(_Call(ancestry, keys))
     try:
         yield
     finally:

@@ -23,14 +23,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a call of `make` has inserted, when it began (UTC), and how many seconds it took."""
+    """What a call of `make` has inserted for its keys; more than one have been given to `make_batch`.
 
-    key: Mapping[str, Any]
+    It began at `started` (UTC) and took `seconds` a key; `inputs` are the versions that it saw, of each key,
+    or empty where these need no look. `attempt` counts from 1.
+    """
+
+    keys: tuple[Mapping[str, Any], ...]
     held: HeldRows
     called: Called
     started: dt.datetime
     seconds: float
-    inputs: Versions
+    inputs: Sequence[Versions]
+    attempt: int
 
     @property
     def is_alone(self) -> bool:
@@ -38,8 +43,8 @@ class Result:
         return self.called.check is not None or self.called.insert is not None
 
 
-Inside: TypeAlias = Callable[[Mapping[str, Any]], AbstractContextManager[None]]
-"""What a `make` of this key runs in, where its inserts are written at once."""
+Inside: TypeAlias = Callable[[tuple[Mapping[str, Any], ...]], AbstractContextManager[None]]
+"""What a `make` of these keys runs in, where its inserts are written at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,7 @@ class Group:
     """Results that wait to be committed together."""
 
     results: list[Result] = field(default_factory=list)
+    _keys: int = 0
     _rows: int = 0
     _nbytes: int = 0
     _since: float = field(default_factory=monotonic)
@@ -64,13 +70,14 @@ class Group:
     def add(self, result: Result) -> None:
         """One more."""
         self.results.append(result)
+        self._keys += len(result.keys)
         self._rows += result.held.rows
         self._nbytes += result.held.nbytes
 
     def is_full(self, limits: Limits) -> bool:
         """Whether it is time to commit."""
         return (
-            len(self.results) >= limits.keys
+            self._keys >= limits.keys
             or self._rows >= limits.rows
             or self._nbytes >= limits.nbytes
             or monotonic() - self._since >= limits.seconds
@@ -110,12 +117,12 @@ class Commit:
         """
         for result in results:
             if result.called.check is not None:
-                with inside(result.key):
+                with inside(result.keys):
                     result.called.check()
         write_held([result.held for result in results], self._database)
         for result in results:
             if result.called.insert is not None:
-                with inside(result.key):
+                with inside(result.keys):
                     result.called.insert()
         self._check_inputs(results)
         if self._has_metadata:
@@ -125,18 +132,19 @@ class Commit:
         """After the rows were written: from then on, foreign keys keep the rows that they refer to."""
         unchecked = [result for result in results if result.called.check is None and result.inputs]
         if unchecked:
-            self._inputs.check([result.key for result in unchecked], [each.inputs for each in unchecked])
+            versions = [each for result in unchecked for each in result.inputs]
+            self._inputs.check([key for result in unchecked for key in result.keys], versions)
         if self._has_own_source:
-            keys = [dict(result.key) for result in results]
+            keys = [dict(key) for result in results for key in result.keys]
             present = {tuple(key.values()) for key in wanted(self._table, [keys]).to_dicts()}
             if gone := [key for key in keys if tuple(key.values()) not in present]:
                 raise InputGoneError(type(self._table).__name__, gone)
 
     def _write_metadata(self, results: Sequence[Result]) -> None:
-        names = list(results[0].key)
-        key = [self._table.table_model.heading[name] for name in names]
-        values = [[result.key[name] for result in results] for name in names]
+        made = [(key, result) for result in results for key in result.keys]
+        attributes = [self._table.table_model.heading[name] for name in made[0][0]]
+        values = [[key[attribute.name] for key, _ in made] for attribute in attributes]
         version = code_version(self._database.settings.jobs.version_method)
-        starts, seconds = [r.started for r in results], [r.seconds for r in results]
-        statement = write_metadata(self._table.table_model, key)
+        starts, seconds = [result.started for _, result in made], [result.seconds for _, result in made]
+        statement = write_metadata(self._table.table_model, attributes)
         self._database.session.execute(statement, [starts, seconds, version, *values])

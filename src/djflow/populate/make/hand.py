@@ -1,26 +1,31 @@
 """What one worker has in hand: the key that it makes, and results that wait to be committed with others."""
 
-import datetime as dt
 import time
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from djflow.backend.retry import ATTEMPTS, is_safe, pause
 from djflow.errors import DjflowError, DuplicateError, InputGoneError, IntegrityError
 from djflow.model.names import TableName
 from djflow.populate.make.commit import Commit, Group, Limits, Result
 from djflow.populate.make.inputs import Inputs, SupersededError, Versions
-from djflow.populate.make.protocol import Called, call
+from djflow.populate.make.protocol import call
+from djflow.populate.make.under_way import UnderWay
 from djflow.populate.upstream import Ancestry, calling
 from djflow.tables.held import HeldRows, holding
-from djflow.tables.write import making, write_held
+from djflow.tables.write import making
 
 if TYPE_CHECKING:
-    from djflow.backend.transaction import Transaction
     from djflow.populate.tiers import AutoPopulated
+    from djflow.tables.row_check import RowCheck
+
+
+Keys: TypeAlias = tuple[Mapping[str, Any], ...]
+"""The keys of one call: one, or for `make_batch` several."""
 
 
 class End(Enum):
@@ -41,6 +46,15 @@ class Ended:
     error: BaseException | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """Keys to be made once more, the attempt that this will be, and why."""
+
+    keys: Keys
+    attempt: int
+    reason: BaseException
+
+
 class Hand:
     """Makes keys of one table in one thread. No transaction is open while a `make` computes.
 
@@ -54,28 +68,21 @@ class Hand:
         self._table, self._make_kwargs, self._limits = table, make_kwargs, limits or Limits()
         self._name: Final = table.table_model.name
         self._session = table.connection.session
-        self._ancestry, self._commit = Ancestry(table), Commit(table)
-        self._checks: dict[TableName, Any] = {}
-        self._group = Group()
-        self._ended: list[Ended] = []
-        self._held = HeldRows(self._name, self._checks)
-        self._key: Mapping[str, Any] = {}
-        self._own: Transaction | None = None
-        self._failure: BaseException | None = None
-        self._inputs, self._versions = Inputs(table), Versions()
+        self._ancestry, self._inputs, self._commit = Ancestry(table), Inputs(table), Commit(table)
+        self._checks: dict[TableName, RowCheck] = {}
         self._expected: dict[tuple[Any, ...], Versions] = {}
-        self._superseded: list[tuple[Mapping[str, Any], BaseException]] = []
+        self._group = Group()
+        self._again: deque[_Again] = deque()
+        self._ended: list[Ended] = []
 
     def expect(self, keys: Sequence[Mapping[str, Any]]) -> None:
         """Note which versions of their inputs keys have: what is made of others is made again."""
-        self._expected = {
-            tuple(key.values()): versions
-            for key, versions in zip(keys, self._inputs.versions(keys), strict=True)
-        }
+        versions = zip(keys, self._inputs.versions(keys), strict=True)
+        self._expected = {tuple(key.values()): found for key, found in versions}
 
-    def make(self, key: Mapping[str, Any]) -> list[Ended]:
-        """Make one key; what has ended meanwhile, of this key and of others."""
-        self._make(key)
+    def make(self, *keys: Mapping[str, Any]) -> list[Ended]:
+        """Call `make` for a key, or `make_batch` for some; what has ended meanwhile, also of others."""
+        self._make(keys, attempt=1)
         self._make_again()
         return self._take_ended()
 
@@ -85,106 +92,61 @@ class Hand:
         self._make_again()
         return self._take_ended()
 
-    def _make(self, key: Mapping[str, Any]) -> None:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                self._attempt(key)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - a scientist's code may raise anything
-                # Committing with others repeats by itself: it was in a transaction of its own.
-                if attempt == ATTEMPTS or not self._is_worth_repeating(error):
-                    self.settle_waiting()
-                    self._end(key, error)
-                    return
-                time.sleep(pause(attempt))
-            else:
-                return
+    # calls
 
-    def _make_again(self) -> None:
-        """Make those whose inputs were other ones when they were about to commit, each alone."""
-        for _ in range(ATTEMPTS):
-            again, self._superseded = self._superseded, []
-            for key, _ in again:
-                self._make(key)
-                self.settle_waiting()
-        for key, error in self._superseded:
-            self._end(key, error)
-        self._superseded = []
-
-    def _is_worth_repeating(self, error: BaseException) -> bool:
-        if self._session.in_transaction:  # only the whole of it could be repeated
-            return False
-        return isinstance(error, SupersededError) or is_safe(error, self._session)
-
-    # told by the session, while `make` runs
-
-    def before_reading(self, tables: Collection[TableName]) -> None:
-        """What `make` is about to read has to be there."""
-        if self._held.tables & set(tables):
-            self.before_writing()
-        elif self._own is None and self._group.holds(tables):
+    def _make(self, keys: Keys, attempt: int) -> None:
+        versions = {tuple(key.values()): self._versions_of(key) for key in keys}
+        present = tuple(key for key in keys if None not in versions[tuple(key.values())])
+        self._ended += [Ended(key, End.SKIPPED) for key in keys if key not in present]
+        if not present:
+            return
+        inputs = [versions[tuple(key.values())] for key in present]
+        under_way = UnderWay(present, inputs, HeldRows(self._name, self._checks), self._inputs, self, attempt)
+        try:
+            with under_way.attempt(self._session):
+                with self._inside(present), holding(under_way.held), self._session.held_by(under_way):
+                    called = call(self._table, present, self._make_kwargs)
+                result = under_way.result(called)
+                if under_way.has_begun:
+                    self._commit.complete([result], self._inside)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a scientist's code may raise anything
             self.settle_waiting()
-
-    def before_writing(self) -> None:
-        """From here on, the key has a transaction of its own."""
-        if self._own is not None:
-            return
-        self.settle_waiting()
-        self._own = self._session.begin("repeatable read")
-        self._held.is_written = True
-        try:
-            if self._versions:
-                self._inputs.check([self._key], [self._versions])
-            write_held([self._held], self._table.connection)
-        except BaseException as error:
-            self._failure = error  # whoever catches it goes on without rows that were inserted
-            raise
-        self._held.inserts.clear()
-
-    # one key
-
-    def _attempt(self, key: Mapping[str, Any]) -> None:
-        self._held, self._own, self._failure = HeldRows(self._name, self._checks), None, None
-        self._key, self._versions = key, self._versions_of(key)
-        if None in self._versions:
-            self._ended.append(Ended(key, End.SKIPPED))
-            return
-        started, clock = dt.datetime.now(dt.UTC).replace(tzinfo=None), time.perf_counter()
-        try:
-            called = self._call(key)
-            taken = time.perf_counter() - clock
-            if self._own is not None:  # which has seen to the inputs when it began
-                result = Result(key, self._held, called, started, taken, ())
-                self._commit.complete([result], self._inside)
-                self._session.commit(self._own)
-                self._ended.append(Ended(key, End.MADE))
-                return
-        except BaseException:
-            if self._own is not None and self._own.is_open:
-                self._session.roll_back(self._own)
-            raise
-        self._wait(Result(key, self._held, called, started, taken, self._versions))
+            self._fail(present, attempt, error)
+        else:
+            self._finish(result, has_committed=under_way.has_begun)
 
     def _versions_of(self, key: Mapping[str, Any]) -> Versions:
         expected = self._expected.pop(tuple(key.values()), None)
         return self._inputs.versions([key])[0] if expected is None else expected
 
-    def _call(self, key: Mapping[str, Any]) -> Called:
-        with (
-            making(self._name),
-            calling(self._ancestry, key),
-            holding(self._held),
-            self._session.held_by(self),
-        ):
-            return call(self._table, key, self._make_kwargs)
-
-    def _wait(self, result: Result) -> None:
+    def _finish(self, result: Result, *, has_committed: bool) -> None:
+        if has_committed:
+            self._ended += [Ended(key, End.MADE) for key in result.keys]
+            return
         if result.is_alone:
             self.settle_waiting()
         self._group.add(result)
         if result.is_alone or self._group.is_full(self._limits):
             self.settle_waiting()
 
-    # several keys
+    def _make_again(self) -> None:
+        while self._again:
+            again = self._again.popleft()
+            if again.attempt > 1:
+                time.sleep(pause(again.attempt))
+            self._make(again.keys, again.attempt)
+            self.settle_waiting()
+
+    @contextmanager
+    def _inside(self, keys: Keys) -> Iterator[None]:
+        with making(self._name), calling(self._ancestry, keys):
+            yield
+
+    # commits
+
+    def holds(self, tables: Collection[TableName]) -> bool:
+        """Whether results wait that have rows of these tables."""
+        return self._group.holds(tables)
 
     def settle_waiting(self) -> None:
         """Commit what waits; the ends of it are told with the next ones."""
@@ -199,28 +161,30 @@ class Hand:
             self._commit.commit(results, self._inside)
         except Exception as error:  # noqa: BLE001 - three-part makes insert here, and may raise anything
             if len(results) == 1:
-                self._end_or_repeat(results[0].key, error)
+                self._fail(results[0].keys, results[0].attempt, error)
                 return
             middle = len(results) // 2
             self._settle(results[:middle])
             self._settle(results[middle:])
         else:
-            self._ended += [Ended(result.key, End.MADE) for result in results]
+            self._ended += [Ended(key, End.MADE) for result in results for key in result.keys]
 
-    @contextmanager
-    def _inside(self, key: Mapping[str, Any]) -> Iterator[None]:
-        with making(self._name), calling(self._ancestry, key):
-            yield
+    # ends
 
-    def _end_or_repeat(self, key: Mapping[str, Any], error: Exception) -> None:
-        if isinstance(error, SupersededError) and not self._session.in_transaction:
-            self._superseded.append((key, error))
+    def _fail(self, keys: Keys, attempt: int, error: BaseException) -> None:
+        if len(keys) > 1:
+            middle = len(keys) // 2
+            self._again += [_Again(half, 1, error) for half in (keys[:middle], keys[middle:])]
+        elif attempt < ATTEMPTS and self._is_worth_repeating(error):
+            self._again.append(_Again(keys, attempt + 1, error))
         else:
-            self._end(key, error)
+            end = End.SKIPPED if self._is_settled(keys[0], error) else End.FAILED
+            self._ended.append(Ended(keys[0], end, None if end is End.SKIPPED else error))
 
-    def _end(self, key: Mapping[str, Any], error: BaseException) -> None:
-        end = End.SKIPPED if self._is_settled(key, error) else End.FAILED
-        self._ended.append(Ended(key, end, None if end is End.SKIPPED else error))
+    def _is_worth_repeating(self, error: BaseException) -> bool:
+        if self._session.in_transaction:  # only the whole of it could be repeated
+            return False
+        return isinstance(error, SupersededError) or is_safe(error, self._session)
 
     def _is_settled(self, key: Mapping[str, Any], error: BaseException) -> bool:
         """Whether a key has failed since others made it, or took its input away."""

@@ -1,15 +1,20 @@
 """The ways to write a `make`, and one call of it."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+import pyarrow as pa
+
 from djflow.errors import InputChangedError
+from djflow.ingest.convert import convert
 from djflow.populate.make.fingerprint import fingerprint
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from djflow.populate.tiers import AutoPopulated
 
 _PARTS: Final = ("make_fetch", "make_compute", "make_insert")
@@ -29,17 +34,36 @@ class Called:
     insert: Callable[[], object] | None = None
 
 
-def call(table: "AutoPopulated", key: Mapping[str, Any], make_kwargs: Mapping[str, Any]) -> Called:
-    """Call `make`, or `make_fetch` and `make_compute`, with a key.
+def call(table: "AutoPopulated", keys: Sequence[Mapping[str, Any]], make_kwargs: Mapping[str, Any]) -> Called:
+    """Call `make_batch` with keys, or with the only one of them `make`, or `make_fetch` and `make_compute`.
 
-    Raises `DjflowError` for a class that defines none of them.
+    Raises `NotImplementedError` for a class that defines none of them.
     """
+    if takes_batches(table):
+        table.make_batch(_frame(table, keys), **make_kwargs)  # type: ignore[attr-defined] # it has it
+        return Called()
+    [key] = keys
     if all(hasattr(table, name) for name in _PARTS):
         return _call_parts(table, key, make_kwargs)
     result = table.make(dict(key), **make_kwargs)
-    if not inspect.isgenerator(result):
-        return Called()
-    return _run_through(table, key, make_kwargs, result)
+    return _run_through(table, key, make_kwargs, result) if inspect.isgenerator(result) else Called()
+
+
+def takes_batches(table: "AutoPopulated") -> bool:
+    """Whether a class makes many keys by one call."""
+    return "make_batch" in dir(type(table))
+
+
+def _frame(table: "AutoPopulated", keys: Sequence[Mapping[str, Any]]) -> "pl.DataFrame":
+    import polars as pl
+
+    attributes = [table.table_model.heading[name] for name in keys[0]]
+    columns = {
+        a.name: convert([key[a.name] for key in keys], a, 0, str(table.table_model.name)) for a in attributes
+    }
+    frame = pl.from_arrow(pa.table(columns))
+    assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a table, not an array, went in
+    return frame
 
 
 def _call_parts(table: Any, key: Mapping[str, Any], make_kwargs: Mapping[str, Any]) -> Called:
