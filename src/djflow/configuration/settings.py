@@ -22,7 +22,6 @@ class JobsSettings:
 
     `stale_timeout` is in seconds. `default_priority` is from 0 to 255, lower is sooner. `version_method` is
     `"git"`, `"none"` or `None`. `add_job_metadata` adds hidden columns with start, duration and version.
-    Of these, populate uses the last two so far.
     """
 
     auto_refresh: bool = True

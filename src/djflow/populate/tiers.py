@@ -1,19 +1,25 @@
 """The tiers that `make` fills."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from djflow.model.names import Tier
 from djflow.planner import analyze
 from djflow.planner.nodes import Node, Scan
+from djflow.populate.bar import bar, no_bar
 from djflow.populate.keys import missing, wanted
-from djflow.populate.serial import Outcome, run_serially
+from djflow.populate.outcome import Outcome
+from djflow.populate.reserved import ReservedRun, Share
+from djflow.populate.serial import run_serially
 from djflow.populate.upstream import current_trace
 from djflow.relation.relation import Relation
 from djflow.tables.declared import Table
 
 if TYPE_CHECKING:
     from djflow.diagram import Diagram
+    from djflow.populate.queue import Jobs
 
 
 class AutoPopulated(Table):
@@ -69,34 +75,80 @@ class AutoPopulated(Table):
                 plan = parent if plan is None else analyze.join(plan, parent)
         return Relation(plan if plan is not None else self.logical_plan, self.connection)
 
+    @property
+    def jobs(self) -> "Jobs":
+        """The queue of the table: who computes which keys, what failed, what is passed over."""
+        from djflow.populate.queue import Jobs
+
+        return Jobs(self)
+
     def populate(
         self,
         *restrictions: Any,
         suppress_errors: bool = False,
         return_exception_objects: bool = False,
+        reserve_jobs: bool = False,
         max_calls: int | None = None,
         display_progress: bool = False,
         make_kwargs: Mapping[str, Any] | None = None,
+        priority: int | None = None,
+        refresh: bool | None = None,
     ) -> dict[str, Any]:
         """Call `make` for every key of `key_source` that has no row yet.
 
         Results of several keys commit together, every 0.2 seconds or so; each is whole or absent, and one
         that the server refuses holds no other up.
 
-        Returns counts: `success`, `error`, `skip` (made meanwhile by another process), and `errors`,
-        pairs of key and message, or exception with `return_exception_objects`.
+        With `reserve_jobs` the keys come from the queue `jobs`, which any number of processes share: a key is
+        made by one of them, and errors are kept in the queue, so that nobody tries again. It is refreshed
+        first if `refresh` says so, by default as in the settings; `priority` leaves out less urgent jobs.
+
+        Returns counts: `success`, `error`, `skip` (made meanwhile by another process, or without inputs by
+        now), and `errors`, pairs of key and message, or exception with `return_exception_objects`.
         With `suppress_errors` a failing key is noted and the rest goes on; otherwise its error is raised.
         """
         self.connection.ensure([self.table_model])
+        kwargs = make_kwargs or {}
+        if reserve_jobs:
+            run = partial(self._run_reserved, restrictions, Share(None, priority, max_calls), refresh=refresh)
+        else:
+            run = partial(self._run_directly, restrictions, max_calls)
+        outcome = run(kwargs, suppress_errors=suppress_errors, display_progress=display_progress)
+        return outcome.summary(as_objects=return_exception_objects)
+
+    def _run_directly(
+        self,
+        restrictions: tuple[Any, ...],
+        max_calls: int | None,
+        make_kwargs: Mapping[str, Any],
+        *,
+        suppress_errors: bool,
+        display_progress: bool,
+    ) -> Outcome:
         keys = missing(self, restrictions).keys(limit=max_calls)
-        outcome = run_serially(
-            self,
-            keys,
-            suppress_errors=suppress_errors,
-            display_progress=display_progress,
-            make_kwargs=make_kwargs or {},
-        )
-        return _summary(outcome, as_objects=return_exception_objects)
+        shown = bar(type(self).__name__, len(keys)) if display_progress else no_bar()
+        with shown as advance:
+            return run_serially(self, keys, make_kwargs, suppress_errors=suppress_errors, advance=advance)
+
+    def _run_reserved(
+        self,
+        restrictions: tuple[Any, ...],
+        share: Share,
+        make_kwargs: Mapping[str, Any],
+        *,
+        refresh: bool | None,
+        suppress_errors: bool,
+        display_progress: bool,
+    ) -> Outcome:
+        if self.connection.settings.jobs.auto_refresh if refresh is None else refresh:
+            self.jobs.refresh(*restrictions)
+        if restrictions:
+            share = replace(share, among=wanted(self, restrictions))
+        shown = bar(type(self).__name__, len(self.jobs.pending)) if display_progress else no_bar()
+        with shown as advance:
+            return ReservedRun(
+                self, share, make_kwargs, suppress_errors=suppress_errors, advance=advance
+            ).run()
 
     def progress(self, *restrictions: Any, display: bool = False) -> tuple[int, int]:
         """The number of keys still to compute, and of all keys."""
@@ -107,13 +159,6 @@ class AutoPopulated(Table):
             share = 100 * done / total if total else 100
             print(f"{type(self).__name__}: {done} of {total} ({share:.1f} %)")  # noqa: T201 - asked for
         return remaining, total
-
-
-def _summary(outcome: Outcome, *, as_objects: bool) -> dict[str, Any]:
-    errors = [
-        (key, error if as_objects else f"{type(error).__name__}: {error}") for key, error in outcome.errors
-    ]
-    return {"success": outcome.made, "error": len(errors), "skip": outcome.skipped, "errors": errors}
 
 
 class Imported(AutoPopulated):

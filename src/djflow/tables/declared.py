@@ -35,6 +35,7 @@ OnConflict: TypeAlias = Literal["error", "skip", "update", "match"]
 _INSTANCE_NAMES: Final = frozenset(
     {name for name in vars(Relation) if not name.startswith("_")}
     | {"insert", "insert1", "describe", "table_name", "full_table_name", "populate", "progress", "key_source"}
+    | {"jobs"}
     | {"_repr_html_", "__arrow_c_stream__", "alter", "delete", "delete_quick", "drop", "update1", "validate"}
     | {"copy_objects", "move_objects", "staged_insert1", "verify"}
 )

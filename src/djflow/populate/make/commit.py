@@ -46,6 +46,13 @@ class Result:
 Inside: TypeAlias = Callable[[tuple[Mapping[str, Any], ...]], AbstractContextManager[None]]
 """What a `make` of these keys runs in, where its inserts are written at once."""
 
+Complete: TypeAlias = Callable[[Sequence[Mapping[str, Any]], Sequence[float]], object]
+"""What else belongs into the transaction that commits these keys, each made in so many seconds."""
+
+
+def nothing_more(keys: Sequence[Mapping[str, Any]], seconds: Sequence[float]) -> None:
+    """Nothing else does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -91,9 +98,10 @@ class Group:
 class Commit:
     """Commits results of one table."""
 
-    def __init__(self, table: "AutoPopulated") -> None:
+    def __init__(self, table: "AutoPopulated", complete: Complete) -> None:
         from djflow.populate.tiers import AutoPopulated
 
+        self._complete = complete
         self._table, self._database, self._inputs = table, table.connection, Inputs(table)
         self._has_own_source = type(table).key_source is not AutoPopulated.key_source
         columns = {column.name for column in table.table_model.columns}
@@ -127,6 +135,8 @@ class Commit:
         self._check_inputs(results)
         if self._has_metadata:
             self._write_metadata(results)
+        made = [(key, result.seconds) for result in results for key in result.keys]
+        self._complete([key for key, _ in made], [seconds for _, seconds in made])
 
     def _check_inputs(self, results: Sequence[Result]) -> None:
         """After the rows were written: from then on, foreign keys keep the rows that they refer to."""

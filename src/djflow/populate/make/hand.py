@@ -9,9 +9,9 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from djflow.backend.retry import ATTEMPTS, is_safe, pause
-from djflow.errors import DjflowError, DuplicateError, InputGoneError, IntegrityError
+from djflow.errors import DjflowError, DuplicateError, InputGoneError, IntegrityError, LeaseLostError
 from djflow.model.names import TableName
-from djflow.populate.make.commit import Commit, Group, Limits, Result
+from djflow.populate.make.commit import Commit, Complete, Group, Limits, Result, nothing_more
 from djflow.populate.make.inputs import Inputs, SupersededError, Versions
 from djflow.populate.make.protocol import call
 from djflow.populate.make.under_way import UnderWay
@@ -63,12 +63,18 @@ class Hand:
     """
 
     def __init__(
-        self, table: "AutoPopulated", make_kwargs: Mapping[str, Any], limits: Limits | None = None
+        self,
+        table: "AutoPopulated",
+        make_kwargs: Mapping[str, Any],
+        *,
+        complete: Complete = nothing_more,
+        limits: Limits | None = None,
     ) -> None:
+        """`complete` is called with keys, and seconds of each, in the transaction that commits them."""
         self._table, self._make_kwargs, self._limits = table, make_kwargs, limits or Limits()
         self._name: Final = table.table_model.name
         self._session = table.connection.session
-        self._ancestry, self._inputs, self._commit = Ancestry(table), Inputs(table), Commit(table)
+        self._ancestry, self._inputs, self._commit = Ancestry(table), Inputs(table), Commit(table, complete)
         self._checks: dict[TableName, RowCheck] = {}
         self._expected: dict[tuple[Any, ...], Versions] = {}
         self._group = Group()
@@ -187,10 +193,10 @@ class Hand:
         return isinstance(error, SupersededError) or is_safe(error, self._session)
 
     def _is_settled(self, key: Mapping[str, Any], error: BaseException) -> bool:
-        """Whether a key has failed since others made it, or took its input away."""
+        """Whether a key has failed since others made it, took its job, or took its input away."""
         with suppress(DjflowError):
             match error:
-                case InputGoneError():
+                case InputGoneError() | LeaseLostError():
                     return True
                 case DuplicateError():
                     return bool(self._table & dict(key))

@@ -1,0 +1,1 @@
+"""Tasks on a Dask cluster: nothing here imports Dask before an executor is entered."""

@@ -1,0 +1,160 @@
+"""Keys that workers share out among them: each claims some of the table's queue, and no two the same."""
+
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from djflow.errors import (
+    BucketInaccessible,
+    ConnectionFailedError,
+    LeaseLostError,
+    LostConnectionError,
+    RetryableError,
+)
+from djflow.executors.sizing import Sizing
+from djflow.populate.make.hand import End, Ended, Hand
+from djflow.populate.make.protocol import takes_batches
+from djflow.populate.outcome import Outcome
+from djflow.populate.queue.heart import Heart
+from djflow.populate.queue.holding import Claim, Failure, Worker
+from djflow.populate.queue.transitions import Status
+
+if TYPE_CHECKING:
+    from djflow.populate.queue.queue import Queue
+    from djflow.populate.tiers import AutoPopulated
+    from djflow.relation.relation import Relation
+
+_MOST: Final = 256  # keys a claim
+_TRANSIENT: Final = (
+    RetryableError,
+    LostConnectionError,
+    ConnectionFailedError,
+    BucketInaccessible,
+    ConnectionError,
+    TimeoutError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Which jobs a worker takes: `among` these keys, as urgent as `priority` or more, `most` at most."""
+
+    among: "Relation | None" = None
+    priority: int | None = None
+    most: int | None = None
+
+
+class ReservedRun:
+    """One worker that makes the keys it claims, until none is due."""
+
+    def __init__(
+        self,
+        table: "AutoPopulated",
+        share: Share,
+        make_kwargs: Mapping[str, Any],
+        *,
+        suppress_errors: bool,
+        advance: Callable[[int], object],
+    ) -> None:
+        self._table, self._share, self._advance = table, share, advance
+        self._suppress = suppress_errors
+        self._queue: Queue = table.jobs.queue
+        self._keep = table.connection.settings.jobs.keep_completed
+        self._claim = Claim(0, ())
+        self._hand = Hand(table, make_kwargs, complete=self._complete)
+        self._at_once = _MOST if takes_batches(table) else 1
+        self._retried: set[tuple[Any, ...]] = set()
+        self.outcome = Outcome()
+
+    def run(self) -> Outcome:
+        """Make what is due, and what failed for a while until it is due again."""
+        sizing, worker = Sizing(most=_MOST), Worker.here()
+        with Heart(self._queue) as heart:
+            while (most := self._most(sizing)) > 0:
+                claim = self._queue.claim(
+                    most, worker, heart.lease, self._share.priority, among=self._share.among
+                )
+                if not claim.keys:
+                    if self._has_more():
+                        continue
+                    break
+                begun = time.perf_counter()
+                with heart.holding(claim):
+                    self._make(claim)
+                sizing = sizing.after(len(claim), time.perf_counter() - begun)
+        return self.outcome
+
+    def _most(self, sizing: Sizing) -> int:
+        if self._share.most is None:
+            return sizing.keys()
+        outcome = self.outcome
+        return min(sizing.keys(), self._share.most - outcome.made - outcome.skipped - len(outcome.errors))
+
+    def _has_more(self) -> bool:
+        """Whether jobs are to come: of workers that died, or, after a pause, those that this one put off."""
+        again, _ = self._queue.expire()
+        if again:
+            return True
+        due = self._queue.next_due() if self._retried else None
+        if due is None:
+            return False
+        time.sleep(min(max(due, 0.01), 1.0))
+        return True
+
+    # one claim
+
+    def _make(self, claim: Claim) -> None:
+        left: dict[tuple[Any, ...], Mapping[str, Any]] = {tuple(key.values()): key for key in claim.keys}
+        self._claim = claim
+        try:
+            self._hand.expect(claim.keys)
+            for start in range(0, len(claim.keys), self._at_once):
+                self._note(self._hand.make(*claim.keys[start : start + self._at_once]), left)
+        finally:
+            try:
+                self._note(self._hand.settle(), left)
+            finally:
+                if left:
+                    self._queue.release(claim, list(left.values()))
+
+    def _complete(self, keys: Sequence[Mapping[str, Any]], seconds: Sequence[float]) -> None:
+        self._queue.complete(self._claim, keys, seconds, keep=self._keep)
+
+    def _note(self, ended: Sequence[Ended], left: dict[tuple[Any, ...], Mapping[str, Any]]) -> None:
+        """Tell the queue what became of keys. Raises the first error, unless errors are suppressed."""
+        if not ended:
+            return
+        for each in ended:
+            left.pop(tuple(each.key.values()), None)
+        if skipped := [each.key for each in ended if each.end is End.SKIPPED]:
+            with suppress(LeaseLostError), self._table.connection.transaction:
+                self._queue.complete(self._claim, skipped, keep=self._keep)
+        failed = [each for each in ended if each.error is not None]
+        statuses = self._queue.fail(self._claim, list(map(_failure, failed))) if failed else []
+        put_off = {
+            tuple(each.key.values())
+            for each, status in zip(failed, statuses, strict=True)
+            if status is Status.PENDING
+        }
+        self._retried = self._retried - {tuple(each.key.values()) for each in ended} | put_off
+        final = [each for each in ended if tuple(each.key.values()) not in put_off]
+        self._advance(len(final))
+        self.outcome.add(final, suppress_errors=self._suppress)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether another try may succeed: a server or a store was away, or another transaction in the way.
+
+    Any other exception says so by an attribute `is_transient = True`.
+    """
+    return isinstance(error, _TRANSIENT) or getattr(error, "is_transient", False) is True
+
+
+def _failure(ended: Ended) -> Failure:
+    error = ended.error
+    assert error is not None  # noqa: S101 - those that failed have one
+    stack = "".join(traceback.format_exception(error))
+    return Failure(ended.key, f"{type(error).__name__}: {error}", stack, is_transient(error))
