@@ -45,6 +45,7 @@ DjflowError (= DataJointError)
 │   └── CorruptObjectError       stored bytes that are not what was written
 ├── InputChangedError            what a make had fetched is another now
 ├── InputGoneError               keys that were deleted while they were made
+├── WorkerDiedError              a worker that did not survive a key
 ├── ThreadSafetyError
 ├── ExecutorError                tasks that cannot be run, through no fault of theirs
 │   ├── UnpicklableTaskError     what cannot travel to another process
@@ -73,7 +74,7 @@ from djflow.errors.executors import (
     WorkerSetupError,
 )
 from djflow.errors.jobs import LeaseLostError
-from djflow.errors.populating import InputChangedError, InputGoneError
+from djflow.errors.populating import InputChangedError, InputGoneError, WorkerDiedError
 from djflow.errors.query import (
     AmbiguousPathError,
     DeadlockError,
@@ -173,6 +174,7 @@ __all__ = [
     "UnknownSettingError",
     "UnknownTableError",
     "UnpicklableTaskError",
+    "WorkerDiedError",
     "WorkerSetupError",
     "did_you_mean",
 ]

@@ -27,3 +27,7 @@ class InputGoneError(DjflowError):
     def __init__(self, table: str, keys: list[dict[str, Any]]) -> None:
         self.table, self.keys = table, keys
         super().__init__(f"While {table} was made, its key_source lost {len(keys)} of the keys: {keys[0]}.")
+
+
+class WorkerDiedError(DjflowError):
+    """A worker died while it made one key alone: a crash in compiled code, a kill, no memory left."""

@@ -83,7 +83,7 @@ class ReservedRun:
                     break
                 begun = time.perf_counter()
                 with heart.holding(claim):
-                    self._make(claim)
+                    self.make(claim)
                 sizing = sizing.after(len(claim), time.perf_counter() - begun)
         return self.outcome
 
@@ -106,7 +106,8 @@ class ReservedRun:
 
     # one claim
 
-    def _make(self, claim: Claim) -> None:
+    def make(self, claim: Claim) -> Outcome:
+        """Make the keys of one claim, and tell the queue what became of them; all that came of it so far."""
         left: dict[tuple[Any, ...], Mapping[str, Any]] = {tuple(key.values()): key for key in claim.keys}
         self._claim = claim
         try:
@@ -119,6 +120,7 @@ class ReservedRun:
             finally:
                 if left:
                     self._queue.release(claim, list(left.values()))
+        return self.outcome
 
     def _complete(self, keys: Sequence[Mapping[str, Any]], seconds: Sequence[float]) -> None:
         self._queue.complete(self._claim, keys, seconds, keep=self._keep)

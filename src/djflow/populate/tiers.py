@@ -1,24 +1,21 @@
 """The tiers that `make` fills."""
 
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from djflow.model.names import Tier
 from djflow.planner import analyze
 from djflow.planner.nodes import Node, Scan
-from djflow.populate.bar import bar, no_bar
 from djflow.populate.keys import missing, wanted
-from djflow.populate.outcome import Outcome
-from djflow.populate.reserved import ReservedRun, Share
-from djflow.populate.serial import run_serially
+from djflow.populate.reserved import Share
+from djflow.populate.run import Run, chosen
 from djflow.populate.upstream import current_trace
 from djflow.relation.relation import Relation
 from djflow.tables.declared import Table
 
 if TYPE_CHECKING:
     from djflow.diagram import Diagram
+    from djflow.executors.choose import Choice
     from djflow.populate.queue import Jobs
 
 
@@ -90,9 +87,12 @@ class AutoPopulated(Table):
         reserve_jobs: bool = False,
         max_calls: int | None = None,
         display_progress: bool = False,
+        processes: int = 1,
         make_kwargs: Mapping[str, Any] | None = None,
         priority: int | None = None,
         refresh: bool | None = None,
+        executor: "Choice | None" = None,
+        workers: int | None = None,
     ) -> dict[str, Any]:
         """Call `make` for every key of `key_source` that has no row yet.
 
@@ -103,52 +103,29 @@ class AutoPopulated(Table):
         made by one of them, and errors are kept in the queue, so that nobody tries again. It is refreshed
         first if `refresh` says so, by default as in the settings; `priority` leaves out less urgent jobs.
 
+        `executor` says who calls `make`: this thread by default, or "threads", "processes", "dask", the
+        address of a Dask scheduler or a Dask client, with `workers` of them (by default one a processor);
+        `processes=4` is short for four processes. A worker that dies takes no other key with it.
+
         Returns counts: `success`, `error`, `skip` (made meanwhile by another process, or without inputs by
         now), and `errors`, pairs of key and message, or exception with `return_exception_objects`.
         With `suppress_errors` a failing key is noted and the rest goes on; otherwise its error is raised.
         """
         self.connection.ensure([self.table_model])
-        kwargs = make_kwargs or {}
+        run = Run(
+            self,
+            make_kwargs or {},
+            chosen(executor, processes, workers),
+            suppress_errors=suppress_errors,
+            is_shown=display_progress,
+        )
         if reserve_jobs:
-            run = partial(self._run_reserved, restrictions, Share(None, priority, max_calls), refresh=refresh)
+            if self.connection.settings.jobs.auto_refresh if refresh is None else refresh:
+                self.jobs.refresh(*restrictions)
+            outcome = run.of_queue(restrictions, Share(None, priority, max_calls))
         else:
-            run = partial(self._run_directly, restrictions, max_calls)
-        outcome = run(kwargs, suppress_errors=suppress_errors, display_progress=display_progress)
+            outcome = run.of_missing(restrictions, max_calls)
         return outcome.summary(as_objects=return_exception_objects)
-
-    def _run_directly(
-        self,
-        restrictions: tuple[Any, ...],
-        max_calls: int | None,
-        make_kwargs: Mapping[str, Any],
-        *,
-        suppress_errors: bool,
-        display_progress: bool,
-    ) -> Outcome:
-        keys = missing(self, restrictions).keys(limit=max_calls)
-        shown = bar(type(self).__name__, len(keys)) if display_progress else no_bar()
-        with shown as advance:
-            return run_serially(self, keys, make_kwargs, suppress_errors=suppress_errors, advance=advance)
-
-    def _run_reserved(
-        self,
-        restrictions: tuple[Any, ...],
-        share: Share,
-        make_kwargs: Mapping[str, Any],
-        *,
-        refresh: bool | None,
-        suppress_errors: bool,
-        display_progress: bool,
-    ) -> Outcome:
-        if self.connection.settings.jobs.auto_refresh if refresh is None else refresh:
-            self.jobs.refresh(*restrictions)
-        if restrictions:
-            share = replace(share, among=wanted(self, restrictions))
-        shown = bar(type(self).__name__, len(self.jobs.pending)) if display_progress else no_bar()
-        with shown as advance:
-            return ReservedRun(
-                self, share, make_kwargs, suppress_errors=suppress_errors, advance=advance
-            ).run()
 
     def progress(self, *restrictions: Any, display: bool = False) -> tuple[int, int]:
         """The number of keys still to compute, and of all keys."""
