@@ -62,7 +62,7 @@ def insert(schema: Any, rows: int) -> Times:
 
 
 def populate(schema: Any, keys: int) -> Times:
-    """A table with one trivial row for each key; the time of one key."""
+    """A table with one trivial row for each key; the time of one key, without and with a queue."""
 
     def make(self: Any, key: Mapping[str, Any]) -> None:
         self.insert1({**key, "twice": 2 * key["number"]})
@@ -76,7 +76,8 @@ def populate(schema: Any, keys: int) -> Times:
         result().delete_quick()
 
     (whole,) = race(result.populate, repeats=3, prepare=empty)
-    return {"populate": whole / keys}
+    (reserved,) = race(lambda: result.populate(reserve_jobs=True), repeats=3, prepare=empty)
+    return {"populate": whole / keys, "reserved": reserved / keys}
 
 
 def delete(schema: Any, doomed: int) -> Times:

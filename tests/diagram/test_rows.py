@@ -14,7 +14,7 @@ from djflow.model.names import TableName
 from djflow.tables.free import FreeTable
 
 ON_A_SERVER = settings(
-    max_examples=40,
+    max_examples=20,
     deadline=None,
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,

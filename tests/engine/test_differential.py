@@ -1,7 +1,7 @@
 """Any plan gives the rows that its definition says, optimised or not.
 
 The expected rows come from `djflow.testing.naive`, which shares no code with planner or engine.
-`DJFLOW_TEST_EXAMPLES` sets how many plans are tried, 2,400 by default, and `DJFLOW_TEST_STATISTICS=1`
+`DJFLOW_TEST_EXAMPLES` sets how many plans are tried, 1,200 by default, and `DJFLOW_TEST_STATISTICS=1`
 shows what they were made of. `DJFLOW_TEST_SEED` fixes the generated schemas, which a hunt draws anew.
 """
 
@@ -22,7 +22,7 @@ from djflow.testing.databases import Rowsets, databases
 from djflow.testing.plans import plans
 from djflow.testing.variation import with_other_constants
 
-EXAMPLES: Final = int(os.environ.get("DJFLOW_TEST_EXAMPLES", "2400"))
+EXAMPLES: Final = int(os.environ.get("DJFLOW_TEST_EXAMPLES", "1200"))
 IS_HUNT: Final = "DJFLOW_TEST_EXAMPLES" in os.environ
 SEED: Final = int(os.environ.get("DJFLOW_TEST_SEED", str(time.time_ns() % 10**9) if IS_HUNT else "0"))
 PARTS: Final = 4

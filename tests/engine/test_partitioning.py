@@ -29,7 +29,7 @@ from djflow.testing.naive_values import UndefinedValueError
 from djflow.testing.plans import plans
 from djflow.testing.restrictions import dicts, frames
 
-EXAMPLES: Final = max(20, int(os.environ.get("DJFLOW_TEST_EXAMPLES", "3000")) // 50)
+EXAMPLES: Final = max(20, int(os.environ.get("DJFLOW_TEST_EXAMPLES", "1500")) // 50)
 SETTINGS: Final = settings(
     max_examples=EXAMPLES,
     deadline=None,

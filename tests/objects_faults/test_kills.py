@@ -3,6 +3,7 @@
 import multiprocessing
 import random
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -59,18 +60,19 @@ def test_a_writer_killed_at_any_moment_leaves_nothing_dangling_and_nothing_unkno
 ) -> None:
     monkeypatch.syspath_prepend(ROOT)  # where the processes find this module's neighbours
     chance, rows = random.Random(5), 0  # noqa: S311 - moments, not secrets
-    for turn in range(KILLS):
+    for turn in count():
         begun = processes.Event()
         arguments = (bench.database.settings, bench.name, begun, 1 + turn * 10_000)
         writer = processes.Process(target=victim.write, args=arguments, daemon=True)
         writer.start()
         while not begun.wait(0.1):
             assert writer.is_alive()
-        writer.join(chance.random() * LONGEST)
+        writer.join(chance.random() * LONGEST * max(1, turn - KILLS))
         writer.kill()
         writer.join()
         assert writer.exitcode == -9
         bench.check()
         rows += sum(len(table) for table in bench.tables.values())
         bench.forget()
-    assert rows > 0
+        if turn + 1 >= KILLS and rows:  # on a machine that is busy, it takes more time to write any
+            break

@@ -137,7 +137,7 @@ def test_failures_that_pass_are_not_seen() -> None:
     for number in range(20):
         store.put("a", bytes([number]))
         assert store.get("a") == bytes([number])
-    assert store.filesystem("a")[0].failures > 10
+    assert store.filesystem("a")[0].failures > 0
 
 
 class FailingAdapter(MemoryAdapter):

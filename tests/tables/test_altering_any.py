@@ -39,7 +39,7 @@ from djflow.tables.declare import declare
 from djflow.testing.databases import Rowsets, databases
 from djflow.testing.schemas import schemas
 
-EXAMPLES: Final = int(os.environ.get("DJFLOW_TEST_EXAMPLES", "2400")) // 60
+EXAMPLES: Final = int(os.environ.get("DJFLOW_TEST_EXAMPLES", "1500")) // 60
 
 
 @pytest.fixture(scope="module")

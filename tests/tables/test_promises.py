@@ -20,7 +20,7 @@ from djflow.configuration import Settings
 from djflow.errors import DjflowError, DuplicateError, IntegrityError, MissingRowError, PartIntegrityError
 from djflow.relation.database import Database
 
-EXAMPLES: Final = int(os.environ.get("DJFLOW_TEST_EXAMPLES", "2400")) // 60
+EXAMPLES: Final = int(os.environ.get("DJFLOW_TEST_EXAMPLES", "1500")) // 60
 CLIENTS: Final = (0, 1)
 SMALL: Final = st.integers(0, 2)
 

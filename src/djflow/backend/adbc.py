@@ -110,7 +110,10 @@ class AdbcPool:
             if healthy and self._is_open and len(self._idle) < _MAX_IDLE:
                 self._idle.append(connection)
                 return
-        connection.close()
+        with suppress(
+            RuntimeError
+        ):  # of a statement that an interrupt left open: it goes with the connection
+            connection.close()
 
 
 @dataclass(slots=True)

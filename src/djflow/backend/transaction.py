@@ -75,6 +75,11 @@ class Transaction:
         return bool(self._blocks)
 
     @property
+    def depth(self) -> int:
+        """How many blocks are open."""
+        return len(self._blocks)
+
+    @property
     def undo(self) -> list[Action]:
         """What to call, last first, if the innermost block rolls back."""
         return self._blocks[-1].undo

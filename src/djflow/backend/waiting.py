@@ -96,6 +96,11 @@ def _drained(pgconn: "PGconn") -> "PQGen[None]":
         result = pgconn.get_result()
         if result is None:
             return
+        if result.status == psycopg.pq.ExecStatus.COPY_IN:  # the server waits for rows, and would for ever
+            pgconn.put_copy_end(b"stopped")
+            while pgconn.flush():
+                yield from readable(pgconn)
+            continue
         while result.status == psycopg.pq.ExecStatus.COPY_OUT:
             size, _ = pgconn.get_copy_data(1)
             if size < 0:

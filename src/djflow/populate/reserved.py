@@ -1,15 +1,16 @@
 """Keys that workers share out among them: each claims some of the table's queue, and no two the same."""
 
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from djflow.errors import (
     BucketInaccessible,
     ConnectionFailedError,
+    DjflowError,
     LeaseLostError,
     LostConnectionError,
     RetryableError,
@@ -20,10 +21,11 @@ from djflow.populate.make.protocol import takes_batches
 from djflow.populate.outcome import Outcome
 from djflow.populate.queue.heart import Heart
 from djflow.populate.queue.holding import Claim, Failure, Worker
+from djflow.populate.queue.queue import Queue, new_token
 from djflow.populate.queue.transitions import Status
+from djflow.populate.telling import stack_of, told
 
 if TYPE_CHECKING:
-    from djflow.populate.queue.queue import Queue
     from djflow.populate.tiers import AutoPopulated
     from djflow.relation.relation import Relation
 
@@ -36,6 +38,10 @@ _TRANSIENT: Final = (
     ConnectionError,
     TimeoutError,
 )
+
+
+Left: TypeAlias = dict[tuple[Any, ...], Mapping[str, Any]]
+"""The keys of a claim of which the queue does not know yet what became of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +80,19 @@ class ReservedRun:
         sizing, worker = Sizing(most=_MOST), Worker.here()
         with Heart(self._queue) as heart:
             while (most := self._most(sizing)) > 0:
-                claim = self._queue.claim(
-                    most, worker, heart.lease, self._share.priority, among=self._share.among
-                )
-                if not claim.keys:
-                    if self._has_more():
-                        continue
+                token, begun = new_token(), time.perf_counter()
+                try:
+                    claim = self._queue.claim(
+                        most, worker, heart.lease, self._share.priority, among=self._share.among, token=token
+                    )
+                    with heart.holding(claim):
+                        self.make(claim)
+                except BaseException:
+                    # What could not be released may be taken over at once.
+                    _insist(partial(self._queue.heartbeat, [token], 0.0))
+                    raise
+                if not claim.keys and not self._has_more():
                     break
-                begun = time.perf_counter()
-                with heart.holding(claim):
-                    self.make(claim)
                 sizing = sizing.after(len(claim), time.perf_counter() - begun)
         return self.outcome
 
@@ -108,32 +117,41 @@ class ReservedRun:
 
     def make(self, claim: Claim) -> Outcome:
         """Make the keys of one claim, and tell the queue what became of them; all that came of it so far."""
-        left: dict[tuple[Any, ...], Mapping[str, Any]] = {tuple(key.values()): key for key in claim.keys}
+        if not claim.keys:
+            return self.outcome
+        left: Left = {tuple(key.values()): key for key in claim.keys}
         self._claim = claim
         try:
             self._hand.expect(claim.keys)
             for start in range(0, len(claim.keys), self._at_once):
                 self._note(self._hand.make(*claim.keys[start : start + self._at_once]), left)
+            self._note(self._hand.settle(), left)
+        except BaseException:
+            with suppress(DjflowError):
+                self._tell(self._hand.stop(), left)
+            raise
         finally:
-            try:
-                self._note(self._hand.settle(), left)
-            finally:
-                if left:
-                    self._queue.release(claim, list(left.values()))
+            if left:
+                _insist(partial(self._queue.release, claim, list(left.values())))
         return self.outcome
 
     def _complete(self, keys: Sequence[Mapping[str, Any]], seconds: Sequence[float]) -> None:
         self._queue.complete(self._claim, keys, seconds, keep=self._keep)
 
-    def _note(self, ended: Sequence[Ended], left: dict[tuple[Any, ...], Mapping[str, Any]]) -> None:
-        """Tell the queue what became of keys. Raises the first error, unless errors are suppressed."""
-        if not ended:
-            return
+    def _note(self, ended: Sequence[Ended], left: Left) -> None:
+        """Tell what became of keys. Raises the first error, unless errors are suppressed."""
+        before = len(self.outcome.errors)
+        self._tell(ended, left)
+        if not self._suppress:
+            for _, error in self.outcome.errors[before:]:
+                raise error
+
+    def _tell(self, ended: Sequence[Ended], left: Left) -> None:
+        """Tell the queue what became of keys, and count them."""
         for each in ended:
-            left.pop(tuple(each.key.values()), None)
-        if skipped := [each.key for each in ended if each.end is End.SKIPPED]:
-            with suppress(LeaseLostError), self._table.connection.transaction:
-                self._queue.complete(self._claim, skipped, keep=self._keep)
+            if each.end is End.SKIPPED:
+                with suppress(LeaseLostError), self._table.connection.transaction:
+                    self._queue.complete(self._claim, [each.key], keep=self._keep)
         failed = [each for each in ended if each.error is not None]
         statuses = self._queue.fail(self._claim, list(map(_failure, failed))) if failed else []
         put_off = {
@@ -141,10 +159,20 @@ class ReservedRun:
             for each, status in zip(failed, statuses, strict=True)
             if status is Status.PENDING
         }
+        for each in ended:
+            left.pop(tuple(each.key.values()), None)
         self._retried = self._retried - {tuple(each.key.values()) for each in ended} | put_off
         final = [each for each in ended if tuple(each.key.values()) not in put_off]
         self._advance(len(final))
-        self.outcome.add(final, suppress_errors=self._suppress)
+        self.outcome.count(final)
+
+
+def _insist(action: Callable[[], object]) -> None:
+    """Do what may find a connection that an interrupt broke; leases end by themselves if it fails again."""
+    for _ in range(2):
+        with suppress(DjflowError):
+            action()
+            return
 
 
 def is_transient(error: BaseException) -> bool:
@@ -158,5 +186,4 @@ def is_transient(error: BaseException) -> bool:
 def _failure(ended: Ended) -> Failure:
     error = ended.error
     assert error is not None  # noqa: S101 - those that failed have one
-    stack = "".join(traceback.format_exception(error))
-    return Failure(ended.key, f"{type(error).__name__}: {error}", stack, is_transient(error))
+    return Failure(ended.key, told(error), stack_of(error), is_transient(error))

@@ -32,8 +32,10 @@ def run_serially(
                 ended = hand.make(*some[first : first + at_once])
                 advance(len(ended))
                 outcome.add(ended, suppress_errors=suppress_errors)
-    finally:
-        last = hand.settle()
-        advance(len(last))
+    except BaseException:
+        outcome.count(hand.stop())
+        raise
+    last = hand.settle()
+    advance(len(last))
     outcome.add(last, suppress_errors=suppress_errors)
     return outcome

@@ -15,6 +15,7 @@ from djflow.populate.outcome import Outcome
 from djflow.populate.queue.holding import Claim
 from djflow.populate.reserved import ReservedRun, Share
 from djflow.populate.serial import run_serially
+from djflow.populate.telling import with_key
 
 if TYPE_CHECKING:
     from djflow.executors.executor import Executor
@@ -155,7 +156,7 @@ class Spread:
         given_up = self._batches.lost(self._running.pop(task.id), reason)
         self._advance(len(given_up))
         for key, error in given_up.items():
-            error.add_note(f"While making the key {dict(key)}.")
+            with_key(error, dict(key))
             self._fail(dict(key), error)
 
     def _fail(self, key: Mapping[str, Any], error: BaseException) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from djflow.errors import InvalidArgumentError
 from djflow.model.names import Tier
 from djflow.planner import analyze
 from djflow.planner.nodes import Node, Scan
@@ -111,6 +112,10 @@ class AutoPopulated(Table):
         now), and `errors`, pairs of key and message, or exception with `return_exception_objects`.
         With `suppress_errors` a failing key is noted and the rest goes on; otherwise its error is raised.
         """
+        if self._plan is not None:
+            raise InvalidArgumentError(
+                f"{type(self).__name__} is restricted, and populate() fills whole tables: pass it conditions."
+            ).suggest(f"{type(self).__name__}.populate(condition)")
         self.connection.ensure([self.table_model])
         run = Run(
             self,

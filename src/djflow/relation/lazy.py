@@ -36,12 +36,8 @@ def lazy_frame(plan: Node, database: Database) -> "pl.LazyFrame":
     """
     from polars.io.plugins import register_io_source
 
-    if database.in_transaction:
-        raise QueryError(
-            "A lazy frame reads over connections of its own, which do not see what this transaction wrote. "
-            "Use to_polars().lazy(), or make it outside of the transaction."
-        )
-    database.ensure(plan.tables)
+    database.ensure(plan.tables)  # first: where rows of these tables are held back, a transaction begins
+    _check_outside(database)
     source = LazySource(plan, database)
     return register_io_source(
         source.read,
@@ -49,6 +45,14 @@ def lazy_frame(plan: Node, database: Database) -> "pl.LazyFrame":
         is_pure=True,  # within one query: equal scans are read once, and so agree
         explain_name="djflow",
     )
+
+
+def _check_outside(database: Database) -> None:
+    if database.in_transaction:
+        raise QueryError(
+            "A lazy frame reads over connections of its own, which do not see what this transaction wrote. "
+            "Use to_polars().lazy(), or make it outside of the transaction."
+        )
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,23 @@
 """Which versions of their parents' rows keys have: one that is updated, or inserted anew, is another."""
 
 from djflow.model.table import Attribute, ForeignKey, Table
-from djflow.model.types import sql_type
+from djflow.model.types import EnumType, StoredType, sql_type
 from djflow.sql.identifiers import qualified, quote
 
 
 def parents_in_key(table: Table, key: tuple[str, ...]) -> tuple[ForeignKey, ...]:
     """The foreign keys by which a key alone tells the parent's row."""
     return tuple(fk for fk in table.foreign_keys if fk.in_key and all(own in key for own, _ in fk.columns))
+
+
+def array_type(stored: StoredType) -> str:
+    """The type of an array of values of a column, as it is known to the database.
+
+    >>> from djflow.model.types import CoreType
+    >>> array_type(CoreType("int16")), array_type(EnumType(("a",), '"lab"."kind"'))
+    ('smallint[]', '"lab"."kind"[]')
+    """
+    return f"{stored.sql_name if isinstance(stored, EnumType) else sql_type(stored)}[]"
 
 
 def select_versions(table: Table, key: tuple[Attribute, ...]) -> str:
@@ -17,9 +27,9 @@ def select_versions(table: Table, key: tuple[Attribute, ...]) -> str:
     (`xmin`), as text.
     """
     names = tuple(a.name for a in key)
-    column = {name: f"k.k{i}" for i, name in enumerate(names)}
+    column = {a.name: f"k.k{i}" for i, a in enumerate(key)}
     parents = parents_in_key(table, names)
-    arrays = ", ".join(f"${i}::{sql_type(a.stored)}[]" for i, a in enumerate(key, 1))
+    arrays = ", ".join(f"${i}::{array_type(a.stored)}" for i, a in enumerate(key, 1))
     listed = ", ".join(f"k{i}" for i in range(len(key)))
     joins = "".join(
         f"LEFT JOIN {qualified(fk.parent)} AS p{i} ON "

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from djflow.model.table import Attribute, Table
-from djflow.model.types import sql_type
 from djflow.sql.identifiers import qualified, quote
+from djflow.sql.inputs import array_type
 
 
 def write_metadata(table: Table, key: Sequence[Attribute]) -> str:
@@ -21,7 +21,7 @@ def write_metadata(table: Table, key: Sequence[Attribute]) -> str:
     FROM unnest($1::timestamp[], $2::float8[], $4::smallint[]) AS u(start, seconds, k0)
     WHERE t."rat" = u.k0
     """
-    arrays = [f"${i}::{sql_type(a.stored)}[]" for i, a in enumerate(key, 4)]
+    arrays = [f"${i}::{array_type(a.stored)}" for i, a in enumerate(key, 4)]
     names = [f"k{i}" for i in range(len(key))]
     matching = [f"t.{quote(a.name)} = u.{name}" for a, name in zip(key, names, strict=True)]
     return (

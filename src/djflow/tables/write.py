@@ -1,9 +1,11 @@
 """Rows into a table: any source becomes exact Arrow batches and goes in by binary COPY."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from itertools import groupby
 from numbers import Integral
 from threading import get_ident
 from typing import Any, Final
@@ -95,9 +97,9 @@ def _named(policy: object) -> OnConflict:
 
 # who may insert
 
-# The tables being made, each with the thread that makes it: a context may be copied into another one, whose
-# inserts would not belong to the transaction of the `make`.
-_making: Final[ContextVar[frozenset[tuple[TableName, int]]]] = ContextVar(
+# The tables being made, each with the thread and the process that make it: a context may be copied into
+# another thread, or a forked child, whose inserts would not belong to what the `make` commits.
+_making: Final[ContextVar[frozenset[tuple[TableName, int, int]]]] = ContextVar(
     "djflow_making", default=frozenset()
 )
 
@@ -105,7 +107,7 @@ _making: Final[ContextVar[frozenset[tuple[TableName, int]]]] = ContextVar(
 @contextmanager
 def making(name: TableName) -> Iterator[None]:
     """While a `make` of this table runs, it and its parts accept inserts."""
-    token = _making.set(_making.get() | {(name, get_ident())})
+    token = _making.set(_making.get() | {(name, get_ident(), os.getpid())})
     try:
         yield
     finally:
@@ -115,7 +117,11 @@ def making(name: TableName) -> Iterator[None]:
 def check_permitted(table: Table, *, allow_direct_insert: bool) -> None:
     """Raise `DjflowError` for an insert into an auto-populated table from outside its `make`."""
     owner = table.name.master or table.name
-    if allow_direct_insert or not owner.tier.is_auto_populated or (owner, get_ident()) in _making.get():
+    if (
+        allow_direct_insert
+        or not owner.tier.is_auto_populated
+        or (owner, get_ident(), os.getpid()) in _making.get()
+    ):
         return
     raise DjflowError(
         f"{table.name} is filled by make(): call populate(). "
@@ -130,12 +136,13 @@ def insert(table: Table, source: Any, database: Database, options: InsertOptions
     """Insert all rows of a source."""
     check_has_key(table, options.on_conflict)
     held = held_rows.current()
-    if held is not None and held.can_hold(table, source):
+    if held is not None and held.can_hold(table, source, database):
         batches = prepare(
             source, table, ignore_extra_fields=options.ignore_extra_fields, encode=encoder(table, database)
         )
-        if left := held.hold(table, source, options.on_conflict, batches):
-            insert_batches(table, iter(left), database, options.on_conflict)
+        left = held.hold(table, source, options.on_conflict, batches)
+        if left is not None:
+            insert_batches(table, left, database, options.on_conflict)
         return
     if isinstance(source, HasPlan):
         _insert_query(table, source, database, options)
@@ -207,8 +214,8 @@ def insert_batches(
 
 
 def _as_one(batches: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    if batches:
-        yield pa.concat_batches(batches)
+    for _, alike in groupby(batches, key=lambda batch: batch.schema):
+        yield pa.concat_batches(list(alike))
 
 
 def _insert_batch(table: Table, batch: pa.RecordBatch, database: Database, policy: OnConflict) -> None:

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from inspect import getattr_static
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -11,7 +12,7 @@ from djflow.errors import InputGoneError
 from djflow.model.names import TableName
 from djflow.populate.keys import wanted
 from djflow.populate.make.inputs import Inputs, Versions
-from djflow.populate.make.protocol import Called
+from djflow.populate.make.protocol import Called, frame_of
 from djflow.populate.make.version import code_version
 from djflow.sql.job_metadata import write_metadata
 from djflow.tables.held import HeldRows
@@ -26,7 +27,8 @@ class Result:
     """What a call of `make` has inserted for its keys; more than one have been given to `make_batch`.
 
     It began at `started` (UTC) and took `seconds` a key; `inputs` are the versions that it saw, of each key,
-    or empty where these need no look. `attempt` counts from 1.
+    or empty where these need no look. `attempt` counts from 1. `is_checked` tells that the keys were found in
+    `key_source` when the transaction of the call began.
     """
 
     keys: tuple[Mapping[str, Any], ...]
@@ -36,6 +38,7 @@ class Result:
     seconds: float
     inputs: Sequence[Versions]
     attempt: int
+    is_checked: bool = False
 
     @property
     def is_alone(self) -> bool:
@@ -95,15 +98,26 @@ class Group:
         return any(not result.held.tables.isdisjoint(tables) for result in self.results)
 
 
+def has_own_source(table: "AutoPopulated") -> bool:
+    """Whether a class defines `key_source` itself; otherwise foreign keys see to it that keys are in it."""
+    from djflow.populate.tiers import AutoPopulated
+
+    return getattr_static(type(table), "key_source") is not vars(AutoPopulated)["key_source"]
+
+
+def check_source(table: "AutoPopulated", keys: Sequence[Mapping[str, Any]]) -> None:
+    """Raise `InputGoneError` where `key_source` lacks any of the keys; the server compares their values."""
+    if keys and len(wanted(table, [frame_of(table, keys)])) < len(keys):
+        raise InputGoneError(type(table).__name__, [dict(key) for key in keys])
+
+
 class Commit:
     """Commits results of one table."""
 
     def __init__(self, table: "AutoPopulated", complete: Complete) -> None:
-        from djflow.populate.tiers import AutoPopulated
-
         self._complete = complete
         self._table, self._database, self._inputs = table, table.connection, Inputs(table)
-        self._has_own_source = type(table).key_source is not AutoPopulated.key_source
+        self._has_own_source = has_own_source(table)
         columns = {column.name for column in table.table_model.columns}
         self._has_metadata = "_job_start_time" in columns
 
@@ -123,6 +137,8 @@ class Commit:
 
         Raises as `commit` does.
         """
+        if self._has_own_source:  # before rows are there that the source may depend on
+            check_source(self._table, [key for each in results if not each.is_checked for key in each.keys])
         for result in results:
             if result.called.check is not None:
                 with inside(result.keys):
@@ -144,11 +160,6 @@ class Commit:
         if unchecked:
             versions = [each for result in unchecked for each in result.inputs]
             self._inputs.check([key for result in unchecked for key in result.keys], versions)
-        if self._has_own_source:
-            keys = [dict(key) for result in results for key in result.keys]
-            present = {tuple(key.values()) for key in wanted(self._table, [keys]).to_dicts()}
-            if gone := [key for key in keys if tuple(key.values()) not in present]:
-                raise InputGoneError(type(self._table).__name__, gone)
 
     def _write_metadata(self, results: Sequence[Result]) -> None:
         made = [(key, result) for result in results for key in result.keys]

@@ -30,7 +30,11 @@ def _bytes_of(value: Any) -> bytes:
             return _joined("mapping", parts)
         case list() | tuple():
             return _joined(type(value).__name__, [fingerprint(each) for each in value])
-        case np.ndarray() if not value.dtype.hasobject:
+        case set() | frozenset():
+            return _joined("set", sorted(fingerprint(each) for each in value))
+        case np.ndarray() if value.dtype.hasobject:
+            return _joined(f"objects {value.shape}", [fingerprint(value.tolist())])
+        case np.ndarray():
             return _joined(f"array {value.dtype.descr} {value.shape}", [value.tobytes()])
         case _:
             return _of_object(value)

@@ -9,7 +9,14 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from djflow.backend.retry import ATTEMPTS, is_safe, pause
-from djflow.errors import DjflowError, DuplicateError, InputGoneError, IntegrityError, LeaseLostError
+from djflow.errors import (
+    DjflowError,
+    DuplicateError,
+    InputGoneError,
+    IntegrityError,
+    LeaseLostError,
+    OutcomeUnknownError,
+)
 from djflow.model.names import TableName
 from djflow.populate.make.commit import Commit, Complete, Group, Limits, Result, nothing_more
 from djflow.populate.make.inputs import Inputs, SupersededError, Versions
@@ -98,6 +105,12 @@ class Hand:
         self._make_again()
         return self._take_ended()
 
+    def stop(self) -> list[Ended]:
+        """Commit what waits, and call nothing again."""
+        self.settle_waiting()
+        self._again.clear()
+        return self._take_ended()
+
     # calls
 
     def _make(self, keys: Keys, attempt: int) -> None:
@@ -107,7 +120,14 @@ class Hand:
         if not present:
             return
         inputs = [versions[tuple(key.values())] for key in present]
-        under_way = UnderWay(present, inputs, HeldRows(self._name, self._checks), self._inputs, self, attempt)
+        under_way = UnderWay(
+            present,
+            inputs,
+            HeldRows(self._name, self._table.connection, self._checks),
+            self._inputs,
+            self,
+            attempt,
+        )
         try:
             with under_way.attempt(self._session):
                 with self._inside(present), holding(under_way.held), self._session.held_by(under_way):
@@ -117,9 +137,20 @@ class Hand:
                     self._commit.complete([result], self._inside)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a scientist's code may raise anything
             self.settle_waiting()
-            self._fail(present, attempt, error)
+            self._fail(present, attempt, error if under_way.has_begun else self._why(present, inputs, error))
         else:
             self._finish(result, has_committed=under_way.has_begun)
+
+    def _why(self, keys: Keys, inputs: Sequence[Versions], error: BaseException) -> BaseException:
+        """What is to blame for an error of `make`: that its inputs went or changed meanwhile, or itself."""
+        try:
+            self._inputs.check(keys, inputs)
+        except (InputGoneError, SupersededError) as found:
+            found.__cause__ = error
+            return found
+        except DjflowError:
+            pass
+        return error
 
     def _versions_of(self, key: Mapping[str, Any]) -> Versions:
         expected = self._expected.pop(tuple(key.values()), None)
@@ -184,25 +215,27 @@ class Hand:
         elif attempt < ATTEMPTS and self._is_worth_repeating(error):
             self._again.append(_Again(keys, attempt + 1, error))
         else:
-            end = End.SKIPPED if self._is_settled(keys[0], error) else End.FAILED
-            self._ended.append(Ended(keys[0], end, None if end is End.SKIPPED else error))
+            end = self._end_of(keys[0], error)
+            self._ended.append(Ended(keys[0], end, error if end is End.FAILED else None))
 
     def _is_worth_repeating(self, error: BaseException) -> bool:
         if self._session.in_transaction:  # only the whole of it could be repeated
             return False
         return isinstance(error, SupersededError) or is_safe(error, self._session)
 
-    def _is_settled(self, key: Mapping[str, Any], error: BaseException) -> bool:
+    def _end_of(self, key: Mapping[str, Any], error: BaseException) -> End:
         """Whether a key has failed since others made it, took its job, or took its input away."""
         with suppress(DjflowError):
             match error:
                 case InputGoneError() | LeaseLostError():
-                    return True
-                case DuplicateError():
-                    return bool(self._table & dict(key))
-                case IntegrityError():
-                    return not (self._table.key_source & dict(key))
-        return False
+                    return End.SKIPPED
+                case OutcomeUnknownError() if self._table & dict(key):
+                    return End.MADE
+                case DuplicateError() if self._table & dict(key):
+                    return End.SKIPPED
+                case IntegrityError() if not self._table.key_source & dict(key):
+                    return End.SKIPPED
+        return End.FAILED
 
     def _take_ended(self) -> list[Ended]:
         ended, self._ended = self._ended, []

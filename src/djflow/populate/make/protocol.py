@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pyarrow as pa
 
-from djflow.errors import InputChangedError
+from djflow.errors import DjflowError, InputChangedError
 from djflow.ingest.convert import convert
 from djflow.populate.make.fingerprint import fingerprint
 
@@ -40,12 +40,17 @@ def call(table: "AutoPopulated", keys: Sequence[Mapping[str, Any]], make_kwargs:
     Raises `NotImplementedError` for a class that defines none of them.
     """
     if takes_batches(table):
-        table.make_batch(_frame(table, keys), **make_kwargs)  # type: ignore[attr-defined] # it has it
+        table.make_batch(frame_of(table, keys), **make_kwargs)  # type: ignore[attr-defined] # it has it
         return Called()
     [key] = keys
     if all(hasattr(table, name) for name in _PARTS):
         return _call_parts(table, key, make_kwargs)
     result = table.make(dict(key), **make_kwargs)
+    if inspect.iscoroutine(result):
+        result.close()
+        raise DjflowError(f"{type(table).__name__}.make is asynchronous, and nobody waits for it.").suggest(
+            "Write `def make`, and asyncio.run() for what is asynchronous in it."
+        )
     return _run_through(table, key, make_kwargs, result) if inspect.isgenerator(result) else Called()
 
 
@@ -54,7 +59,8 @@ def takes_batches(table: "AutoPopulated") -> bool:
     return "make_batch" in dir(type(table))
 
 
-def _frame(table: "AutoPopulated", keys: Sequence[Mapping[str, Any]]) -> "pl.DataFrame":
+def frame_of(table: "AutoPopulated", keys: Sequence[Mapping[str, Any]]) -> "pl.DataFrame":
+    """Keys as a frame, in the exact types of the table's attributes."""
     import polars as pl
 
     attributes = [table.table_model.heading[name] for name in keys[0]]

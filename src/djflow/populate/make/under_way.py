@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from djflow.errors import DjflowError
 from djflow.model.names import TableName
-from djflow.populate.make.commit import Result
+from djflow.populate.make.commit import Result, check_source, has_own_source
 from djflow.populate.make.inputs import Inputs, Versions
 from djflow.populate.make.protocol import Called
 from djflow.tables.held import HeldRows
@@ -48,6 +49,7 @@ class UnderWay:
     has_begun: bool = False
     _session: "Session | None" = None
     _transaction: "Transaction | None" = None
+    _depth: int = 0
     _failure: BaseException | None = None
     _started: dt.datetime = field(default_factory=_now)
     _clock: float = field(default_factory=time.perf_counter)
@@ -59,11 +61,20 @@ class UnderWay:
         try:
             yield
             if self._transaction is not None:
+                self._check_blocks(self._transaction)
                 session.commit(self._transaction)
         except BaseException:
-            if self._transaction is not None and self._transaction.is_open:
-                session.roll_back(self._transaction)
+            if self._transaction is not None:
+                while self._transaction.depth >= self._depth:
+                    session.roll_back(self._transaction)
             raise
+
+    def _check_blocks(self, transaction: "Transaction") -> None:
+        if transaction.depth != self._depth:
+            what = "left a transaction open" if transaction.depth > self._depth else "ended the transaction"
+            raise DjflowError(f"{type(self.inputs.table).__name__}.make {what} in which it runs.").suggest(
+                "Use `with connection.transaction:`, which ends what it begins."
+            )
 
     def result(self, called: Called) -> Result:
         """What came of the call. Raises what writing its rows raised, although `make` may have caught it."""
@@ -72,7 +83,16 @@ class UnderWay:
         taken = (time.perf_counter() - self._clock) / len(self.keys)
         # A transaction of its own has seen to the inputs when it began.
         versions = () if self.has_begun else self.versions
-        return Result(self.keys, self.held, called, self._started, taken, versions, self.attempt_number)
+        return Result(
+            self.keys,
+            self.held,
+            called,
+            self._started,
+            taken,
+            versions,
+            self.attempt_number,
+            is_checked=self.has_begun,
+        )
 
     def before_reading(self, tables: Collection[TableName]) -> None:
         """What `make` is about to read has to be there."""
@@ -88,9 +108,12 @@ class UnderWay:
         assert self._session is not None  # noqa: S101 - it is told this inside attempt()
         self.waiting.settle_waiting()
         self._transaction = self._session.begin("repeatable read")
+        self._depth = self._transaction.depth
         self.has_begun = self.held.is_written = True
         try:
             self.inputs.check(self.keys, self.versions)
+            if has_own_source(self.inputs.table):
+                check_source(self.inputs.table, self.keys)
             write_held([self.held], self.inputs.table.connection)
         except BaseException as error:
             self._failure = error  # whoever catches it would go on without rows that were inserted

@@ -21,6 +21,11 @@ from djflow.storage import blob
 _TOKEN_BITS: Final = 63
 
 
+def new_token() -> int:
+    """A number that no other claim has."""
+    return randbits(_TOKEN_BITS)
+
+
 class Queue:
     """The queue of one table that `make` fills; it is created when it is first needed.
 
@@ -58,17 +63,19 @@ class Queue:
         max_priority: int | None = None,
         *,
         among: Relation | None = None,
+        token: int | None = None,
     ) -> Claim:
         """Take up to `n` jobs that are due, the most urgent first; none where there are none.
 
         What was taken from a holder of whom nothing was heard any more comes alone.
 
+        `token` is the claim's, for who wants to know it before there is one; by default a new one.
         `max_priority` leaves the less urgent ones, `among` those whose keys a relation does not have. The
         lease ends `lease_seconds` from now; each job that was taken counts as tried once more.
         """
         if n < 1 or lease_seconds <= 0:
             raise InvalidArgumentError(f"A claim takes jobs for a time, not {n} for {lease_seconds} seconds.")
-        token = randbits(_TOKEN_BITS)
+        token = new_token() if token is None else token
         values: list[Any] = [n, token, float(lease_seconds), worker.host, worker.pid]
         values += [] if max_priority is None else [max_priority]
         jobs, session = self.jobs, self.database.session
