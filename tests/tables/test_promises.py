@@ -123,7 +123,8 @@ def declare(schema: dj.Schema) -> dict[str, Any]:
 
 def is_blocked(error: DjflowError) -> bool:
     """Whether the other client's open transaction was in the way."""
-    return getattr(error, "sqlstate", None) in ("55P03", "40001", "40P01")
+    states = {getattr(each, "sqlstate", None) for each in (error, error.__cause__)}
+    return not states.isdisjoint(("55P03", "40001", "40P01"))
 
 
 class Promises(RuleBasedStateMachine):
@@ -287,7 +288,7 @@ class Promises(RuleBasedStateMachine):
         subject = client.tables["Subject"]
         before = subject.definition
         subject.definition = before.rstrip() + f"\n        extra{self.extra} = null : int32\n        "
-        if self.attempt(lambda: subject().alter(prompt=False), None):
+        if self.attempt(lambda: subject().alter(prompt=False, lock_timeout=0.1), None):
             self.extra += 1
         else:
             subject.definition = before
