@@ -110,10 +110,7 @@ class AdbcPool:
             if healthy and self._is_open and len(self._idle) < _MAX_IDLE:
                 self._idle.append(connection)
                 return
-        with suppress(
-            RuntimeError
-        ):  # of a statement that an interrupt left open: it goes with the connection
-            connection.close()
+        connection.close()
 
 
 @dataclass(slots=True)
