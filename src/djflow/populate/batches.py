@@ -36,13 +36,12 @@ class ListedBatches:
     def returned(self, batch: Batch) -> None:
         """Nobody else needs to know."""
 
-    def lost(self, batch: Batch, reason: str) -> Mapping[tuple[Any, ...], BaseException]:
+    def lost(self, batch: Batch, reason: str) -> Sequence[tuple[Mapping[str, Any], BaseException]]:
         """Keys that were lost together are made again one by one; one that was alone is given up."""
         if len(batch.keys) > 1:
             self._alone += batch.keys
-            return {}
-        [key] = batch.keys
-        return {tuple(key.items()): WorkerDiedError(reason)}
+            return ()
+        return [(batch.keys[0], WorkerDiedError(reason))]
 
     def give_back(self) -> None:
         """They were nobody's."""
@@ -87,13 +86,13 @@ class ClaimedBatches:
         """Their leases need no extension any more."""
         self._let_go(batch)
 
-    def lost(self, batch: Batch, reason: str) -> Mapping[tuple[Any, ...], BaseException]:
+    def lost(self, batch: Batch, reason: str) -> Sequence[tuple[Mapping[str, Any], BaseException]]:
         """Their lease ends now: they come again one by one, and become errors once that was too often."""
         del reason
         self._let_go(batch)
         if batch.claim is not None:
             self._queue.heartbeat([batch.claim.token], 0.0)
-        return {}
+        return ()
 
     def give_back(self) -> None:
         """Release what workers have that were ended."""

@@ -30,8 +30,12 @@ class Outcome:
         before = len(self.errors)
         self.count(ended)
         if not suppress_errors:
-            for _, error in self.errors[before:]:
-                raise error
+            self.raise_first(before)
+
+    def raise_first(self, before: int) -> None:
+        """Raise the first error beyond a number of them, if there is one."""
+        for _, error in self.errors[before:]:
+            raise error
 
     def summary(self, *, as_objects: bool) -> dict[str, Any]:
         """What `populate` returns: numbers, and pairs of key and error, as message or as exception."""

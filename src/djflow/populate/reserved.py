@@ -143,8 +143,7 @@ class ReservedRun:
         before = len(self.outcome.errors)
         self._tell(ended, left)
         if not self._suppress:
-            for _, error in self.outcome.errors[before:]:
-                raise error
+            self.outcome.raise_first(before)
 
     def _tell(self, ended: Sequence[Ended], left: Left) -> None:
         """Tell the queue what became of keys, and count them."""

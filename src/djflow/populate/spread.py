@@ -1,7 +1,7 @@
 """Keys of one table made by tasks of an executor: on threads, on processes, on a cluster."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -49,8 +49,8 @@ class Batches(Protocol):
         """A task came to its end, and has told what became of each key."""
         ...
 
-    def lost(self, batch: Batch, reason: str) -> Mapping[tuple[Any, ...], BaseException]:
-        """A worker died with these; the errors of keys that are given up."""
+    def lost(self, batch: Batch, reason: str) -> Sequence[tuple[Mapping[str, Any], BaseException]]:
+        """A worker died with these; the keys that are given up, and why."""
         ...
 
     def give_back(self) -> None:
@@ -155,9 +155,9 @@ class Spread:
     def _lose(self, task: Task, reason: str) -> None:
         given_up = self._batches.lost(self._running.pop(task.id), reason)
         self._advance(len(given_up))
-        for key, error in given_up.items():
+        for key, error in given_up:
             with_key(error, dict(key))
-            self._fail(dict(key), error)
+            self._fail(key, error)
 
     def _fail(self, key: Mapping[str, Any], error: BaseException) -> None:
         self._outcome.errors.append((dict(key), error))

@@ -137,16 +137,6 @@ def holding(held: HeldRows) -> Iterator[None]:
         _current.reset(token)
 
 
-@contextmanager
-def not_holding() -> Iterator[None]:
-    """While what this thread inserts is written at once."""
-    token = _current.set(None)
-    try:
-        yield
-    finally:
-        _current.reset(token)
-
-
 def current() -> HeldRows | None:
     """What holds the inserts of this thread."""
     held, *place = _current.get() or (None,)

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from inspect import getattr_static
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from djflow.errors import InputGoneError
 from djflow.model.names import TableName
@@ -20,6 +20,13 @@ from djflow.tables.write import write_held
 
 if TYPE_CHECKING:
     from djflow.populate.tiers import AutoPopulated
+
+
+# How much may wait to be committed together, and for how many seconds.
+_MOST_KEYS: Final = 256
+_MOST_ROWS: Final = 10_000
+_MOST_BYTES: Final = 16 << 20
+_LONGEST: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +64,6 @@ def nothing_more(keys: Sequence[Mapping[str, Any]], seconds: Sequence[float]) ->
     """Nothing else does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much may wait to be committed together, and for how many seconds."""
-
-    keys: int = 256
-    rows: int = 10_000
-    nbytes: int = 16 << 20
-    seconds: float = 0.2
-
-
 @dataclass(slots=True)
 class Group:
     """Results that wait to be committed together."""
@@ -84,13 +81,13 @@ class Group:
         self._rows += result.held.rows
         self._nbytes += result.held.nbytes
 
-    def is_full(self, limits: Limits) -> bool:
+    def is_full(self) -> bool:
         """Whether it is time to commit."""
         return (
-            self._keys >= limits.keys
-            or self._rows >= limits.rows
-            or self._nbytes >= limits.nbytes
-            or monotonic() - self._since >= limits.seconds
+            self._keys >= _MOST_KEYS
+            or self._rows >= _MOST_ROWS
+            or self._nbytes >= _MOST_BYTES
+            or monotonic() - self._since >= _LONGEST
         )
 
     def holds(self, tables: Collection[TableName]) -> bool:

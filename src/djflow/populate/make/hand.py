@@ -18,7 +18,7 @@ from djflow.errors import (
     OutcomeUnknownError,
 )
 from djflow.model.names import TableName
-from djflow.populate.make.commit import Commit, Complete, Group, Limits, Result, nothing_more
+from djflow.populate.make.commit import Commit, Complete, Group, Result, nothing_more
 from djflow.populate.make.inputs import Inputs, SupersededError, Versions
 from djflow.populate.make.protocol import call
 from djflow.populate.make.under_way import UnderWay
@@ -55,11 +55,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class _Again:
-    """Keys to be made once more, the attempt that this will be, and why."""
+    """Keys to be made once more, and the attempt that this will be."""
 
     keys: Keys
     attempt: int
-    reason: BaseException
 
 
 class Hand:
@@ -73,12 +72,10 @@ class Hand:
         self,
         table: "AutoPopulated",
         make_kwargs: Mapping[str, Any],
-        *,
         complete: Complete = nothing_more,
-        limits: Limits | None = None,
     ) -> None:
         """`complete` is called with keys, and seconds of each, in the transaction that commits them."""
-        self._table, self._make_kwargs, self._limits = table, make_kwargs, limits or Limits()
+        self._table, self._make_kwargs = table, make_kwargs
         self._name: Final = table.table_model.name
         self._session = table.connection.session
         self._ancestry, self._inputs, self._commit = Ancestry(table), Inputs(table), Commit(table, complete)
@@ -163,7 +160,7 @@ class Hand:
         if result.is_alone:
             self.settle_waiting()
         self._group.add(result)
-        if result.is_alone or self._group.is_full(self._limits):
+        if result.is_alone or self._group.is_full():
             self.settle_waiting()
 
     def _make_again(self) -> None:
@@ -211,9 +208,9 @@ class Hand:
     def _fail(self, keys: Keys, attempt: int, error: BaseException) -> None:
         if len(keys) > 1:
             middle = len(keys) // 2
-            self._again += [_Again(half, 1, error) for half in (keys[:middle], keys[middle:])]
+            self._again += [_Again(half, 1) for half in (keys[:middle], keys[middle:])]
         elif attempt < ATTEMPTS and self._is_worth_repeating(error):
-            self._again.append(_Again(keys, attempt + 1, error))
+            self._again.append(_Again(keys, attempt + 1))
         else:
             end = self._end_of(keys[0], error)
             self._ended.append(Ended(keys[0], end, error if end is End.FAILED else None))
