@@ -39,7 +39,7 @@ def sample(schema: dj.Schema) -> Any:
 def cluster() -> Iterator[Any]:
     distributed: Any = pytest.importorskip("distributed")
     workers = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
     )
     with workers, distributed.Client(workers) as client:
         yield client

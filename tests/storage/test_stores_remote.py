@@ -58,6 +58,8 @@ class FolderAdapter(StorageAdapter):
 class Unsteady(MemoryFileSystem):  # type: ignore[misc]
     """Fails every third operation, as networks do."""
 
+    cachable = False  # each store has one of its own, with its own failures
+
     def __init__(self) -> None:
         super().__init__(skip_instance_cache=True)
         self.store: dict[str, Any] = {}

@@ -183,7 +183,7 @@ def test_codecs_of_users_take_part(schema: Schema) -> None:
 def test_a_cluster_writes_whole_chunks_into_a_staged_array(recording: Manual) -> None:
     distributed: Any = pytest.importorskip("distributed")
     workers = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
     )
     source = da.arange(24, chunks=6, dtype="i4").reshape(12, 2)
     with workers, distributed.Client(workers) as client, recording.staged_insert1 as staged:
