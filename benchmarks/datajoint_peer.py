@@ -12,7 +12,7 @@ from typing import Any, Final
 import datajoint as dj
 import numpy as np
 
-from benchmarks import rig, star, tables
+from benchmarks import dag, rig, star, tables
 from benchmarks.store_names import BUCKET, FOLDER
 from benchmarks.timing import per_call, race, seconds
 
@@ -75,9 +75,21 @@ def populate(schema: Any, keys: int) -> Times:
     def empty() -> None:
         result().delete_quick()
 
-    (whole,) = race(result.populate, repeats=3, prepare=empty)
-    (reserved,) = race(lambda: result.populate(reserve_jobs=True), repeats=3, prepare=empty)
+    (whole,) = race(result.populate, repeats=1, prepare=empty)
+    (reserved,) = race(lambda: result.populate(reserve_jobs=True), repeats=1, prepare=empty)
     return {"populate": whole / keys, "reserved": reserved / keys}
+
+
+def six_tables(schema: Any, keys: int, workers: int) -> Times:
+    """Six tables, one after the other."""
+    found = dag.declared(schema, dj, dag.SIX, "PeerDag")
+    found["Source"]().insert([{"number": number} for number in range(keys)])
+
+    def populate() -> None:
+        for name in dag.SIX:
+            found[name]().populate(processes=workers)
+
+    return {"dag": seconds(populate)}
 
 
 def delete(schema: Any, doomed: int) -> Times:
@@ -134,7 +146,10 @@ def _manual(schema: Any, name: str, definition: str) -> Any:
 
 TASKS: Final[Mapping[str, Callable[..., Times]]] = {
     task.__name__: task
-    for task in (fetch, restrict, fetch1, insert, delete, delete_by_keys, populate, blobs, npy, query)
+    for task in (
+        *(fetch, restrict, fetch1, insert, delete, delete_by_keys),
+        *(populate, six_tables, blobs, npy, query),
+    )
 }
 
 

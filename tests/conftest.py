@@ -88,6 +88,14 @@ def schema(database: "Database", schema_name: str) -> "Schema":
 
 
 @pytest.fixture
+def process_environment(server_url: str, server_home: Path) -> dict[str, str]:
+    """The environment in which another process finds the tests' server."""
+    assert server_url
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DJ", "PG"))}
+    return kept | {"DJFLOW_HOME": str(server_home), "DJ_IGNORE_CONFIG_FILE": "true"}
+
+
+@pytest.fixture
 def empty_url(server_url: str) -> Iterator[str]:
     """A new, empty database, dropped afterwards."""
     yield from _database(server_url, "template1")

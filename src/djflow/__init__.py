@@ -28,6 +28,7 @@ from djflow.errors import DataJointError, DjflowError
 if TYPE_CHECKING:
     from djflow import deploy, gc, migrate, spark
     from djflow.diagram import Diagram
+    from djflow.populate.flow.flow import Flow, populate
     from djflow.populate.tiers import AutoPopulated, Compute, Computed, Imported, Ingest
     from djflow.relation.conditions import AndList, Not, Top
     from djflow.relation.frames import Frame
@@ -60,6 +61,7 @@ _HOMES: Final = {
     "Computed": "djflow.populate.tiers",
     "Diagram": "djflow.diagram",
     "Entry": "djflow.tables.tiers",
+    "Flow": "djflow.populate.flow.flow",
     "Frame": "djflow.relation.frames",
     "FrameRef": "djflow.storage.handles",
     "FreeTable": "djflow.tables.free",
@@ -90,6 +92,7 @@ _HOMES: Final = {
     "get_storage_adapter": "djflow.storage.adapters",
     "list_codecs": "djflow.storage.codec",
     "migrate": "djflow.migrate",
+    "populate": "djflow.populate.flow.flow",
     "restore": "djflow.tables.archiving",
     "spark": "djflow.spark",
     "virtual_schema": "djflow.tables.virtual.module",
@@ -123,6 +126,7 @@ __all__ = [
     "Diagram",
     "DjflowError",
     "Entry",
+    "Flow",
     "Frame",
     "FrameRef",
     "FreeTable",
@@ -155,6 +159,7 @@ __all__ = [
     "get_storage_adapter",
     "list_codecs",
     "migrate",
+    "populate",
     "restore",
     "spark",
     "virtual_schema",

@@ -1,7 +1,5 @@
 """A small pipeline: numbers, and what is computed from them."""
 
-import os
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,14 +8,6 @@ import pytest
 
 import djflow as dj
 from djflow.tables.schema import Schema
-
-
-@pytest.fixture
-def process_environment(server_url: str, server_home: Path) -> dict[str, str]:
-    """The environment in which another process finds the tests' server."""
-    assert server_url
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DJ", "PG"))}
-    return kept | {"DJFLOW_HOME": str(server_home), "DJ_IGNORE_CONFIG_FILE": "true"}
 
 
 @pytest.fixture

@@ -67,7 +67,9 @@ def test_a_process_killed_inside_make_leaves_nothing_half_done(
     worker = start(schema, tmp_path, process_environment, "--hang")
     assert worker.stdout is not None
     assert worker.stdout.readline() == "inserted\n"
-    worker.send_signal(how)
+    while worker.poll() is None:  # the first SIGINT is a request, the second an order
+        worker.send_signal(how)
+        time.sleep(0.3)
     worker.communicate()
     query = schema.connection.query
     slow = f'"{schema.database}"."__slow"'

@@ -1,20 +1,27 @@
 """Lazy frames: the rows of the relation, and of them only what the query over them needs."""
 
+import subprocess
+import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
 from inline_snapshot import snapshot
+from polars.io.plugins import register_io_source
 from polars.testing import assert_frame_equal
 
 import djflow as dj
 from djflow.engine.compile import compile_plan
 from djflow.errors import DataTypeError, QueryError
+from djflow.model.table import Heading
 from djflow.relation.lazy import LazySource, pushed_down
 
 
@@ -176,7 +183,10 @@ def test_a_lazy_frame_inside_a_transaction_is_refused(lab: Any) -> None:
         lab.Session.lazy()
 
 
-def test_closing_the_frames_early_stops_the_query_and_leaks_no_connection(schema: dj.Schema) -> None:
+@pytest.fixture
+def long(schema: dj.Schema) -> Any:
+    """A table with more rows than the server sends before somebody reads them."""
+
     @schema
     class Long(dj.Manual):
         definition = """
@@ -186,15 +196,69 @@ def test_closing_the_frames_early_stops_the_query_and_leaks_no_connection(schema
         """
 
     Long().insert(pl.DataFrame({"n": np.arange(200_000, dtype="int32"), "note": ["x" * 90] * 200_000}))
-    database = schema.connection
+    return Long()
+
+
+def wait_for_readers(schema: dj.Schema, *, at_most: int, state: str = "%") -> None:
+    """Wait, without a call of Polars, until few connections read the schema, or have read it last."""
+    sql = "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query LIKE $1 AND state LIKE $2"
+    deadline = time.monotonic() + 20
+    while len(rows := schema.connection.query(sql, (f"%{schema.database}%", state))) > at_most:
+        assert time.monotonic() < deadline, rows
+
+
+def test_closing_the_frames_early_stops_the_query_and_leaks_no_connection(
+    schema: dj.Schema, long: Any
+) -> None:
     for _ in range(8):
-        assert Long().lazy().filter(pl.col("note").str.len_chars() == 90).head(3).collect().height == 3
-        frames = LazySource(Long().logical_plan, database).read(None, None, None, None)
+        assert long.lazy().filter(pl.col("note").str.len_chars() == 90).head(3).collect().height == 3
+        frames = LazySource(long.logical_plan, schema.connection).read(None, None, None, None)
         assert next(frames).height < 200_000
         del frames
-    wanted = "SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query LIKE $1"
-    deadline = time.monotonic() + 20
-    while (rows := database.query(f"{wanted} AND state = 'active'", (f"%{schema.database}%",))) != [(0,)]:
-        assert time.monotonic() < deadline, rows
-    while (rows := database.query(wanted, (f"%{schema.database}%",)))[0][0] > 5:
-        assert time.monotonic() < deadline, rows
+    wait_for_readers(schema, state="active", at_most=0)
+    wait_for_readers(schema, at_most=5)
+
+
+@dataclass(frozen=True)
+class Slow(LazySource):
+    """A source that takes its time for a frame until it is told that nobody waits for it."""
+
+    is_collected: threading.Event
+
+    def _frame(self, batch: pa.RecordBatch, heading: Heading) -> pl.DataFrame:
+        self.is_collected.wait(0.5)
+        return super()._frame(batch, heading)
+
+
+def test_frames_that_polars_drops_after_the_query_has_ended_are_closed(schema: dj.Schema, long: Any) -> None:
+    source = Slow(long.logical_plan, schema.connection, threading.Event())
+    frame = register_io_source(source.read, schema=lambda: source.schema, is_pure=True)
+    query = frame.filter(pl.col("note").str.len_chars() == 90).head(3)
+    # Its threads read one frame ahead, and drop the source when they have it.
+    assert query.collect(engine="streaming").height == 3
+    source.is_collected.set()
+    wait_for_readers(schema, at_most=0)
+
+
+ENDING = """
+import time
+import polars as pl
+from polars.io.plugins import register_io_source
+from djflow.relation.lazy import ended_with_its_query
+
+def frames(seconds):
+    while True:
+        yield pl.DataFrame({"n": [1]})
+        time.sleep(seconds)
+
+def first_row(seconds):
+    frame = register_io_source(lambda *_: ended_with_its_query(frames(seconds)), schema={"n": pl.Int64})
+    return frame.filter(pl.col("n") == 1).head(1)
+
+print(len(pl.collect_all([first_row(n / 100) for n in range(1, 10)], engine="streaming")))
+"""
+
+
+def test_a_process_can_end_while_polars_reads_ahead() -> None:
+    done = subprocess.run([sys.executable, "-c", ENDING], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "9\n", "")

@@ -84,7 +84,7 @@ def test_a_claim_takes_what_is_due_in_order_and_passes_over_what_others_lock() -
     statement = job_changes.claim(QUEUE, Change(("pending",), "reserved"), up_to_priority=True)
     order = "ORDER BY q.priority, q.scheduled_time LIMIT $1 FOR UPDATE OF q SKIP LOCKED"
     assert order in statement
-    assert "q.priority <= $6" in statement
+    assert "q.priority <= $7" in statement
 
 
 def test_what_is_done_goes_if_the_token_is_right() -> None:

@@ -50,7 +50,7 @@ class AdbcPool:
         self._conninfo, self._server = conninfo, server
         self._idle: list[Any] = []
         self._is_open = False
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a stream gives back where Python frees its memory, even inside
 
     def stream(
         self,

@@ -14,6 +14,7 @@ from djflow.backend.waiting import has_ended
 from djflow.configuration import Settings
 from djflow.errors import QueryError
 from djflow.model.names import TableName
+from djflow.model.table import Table
 
 if TYPE_CHECKING:
     import psycopg
@@ -41,12 +42,30 @@ class Holder(Protocol):
         ...
 
 
+class Query(Protocol):
+    """A plan, as far as this layer knows them."""
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The stored tables that it reads."""
+        ...
+
+
+class Watcher(Protocol):
+    """Who looks at what a thread reads."""
+
+    def before_query(self, query: Query | str) -> None:
+        """The thread is about to run a query, or a statement of its own SQL. What this raises, it gets."""
+        ...
+
+
 class OfThread(threading.local):
     """What a thread has of its own."""
 
     connection: "psycopg.Connection[Any] | None" = None
     transaction: Transaction | None = None
     holder: "Holder | None" = None
+    watcher: "Watcher | None" = None
 
     @property
     def innermost(self) -> Transaction:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from djflow.backend.connections import Connections, Holder
+from djflow.backend.connections import Connections, Holder, Query, Watcher
 from djflow.backend.sqlstate import translate
 from djflow.backend.transaction import Action, Isolation, Transaction
 from djflow.errors import LostConnectionError, OutcomeUnknownError
@@ -138,14 +138,44 @@ class Transactional(Connections):
         """Have what is held back of some tables written, since they are about to be read."""
         self._after_fork()
         if (holder := self._thread.holder) is not None:
-            with self.held_by(None):
+            with self._unattended():
                 holder.before_reading(tables)
 
     def _before_writing(self) -> None:
         self._after_fork()
         if (holder := self._thread.holder) is not None:
-            with self.held_by(None):
+            with self._unattended():
                 holder.before_writing()
+
+    # queries watched
+
+    @contextmanager
+    def watched_by(self, watcher: Watcher | None) -> Iterator[None]:
+        """While somebody looks at what this thread reads."""
+        self._after_fork()
+        before, self._thread.watcher = self._thread.watcher, watcher
+        try:
+            yield
+        finally:
+            self._thread.watcher = before
+
+    def before_query(self, query: Query | str) -> None:
+        """Tell who looks at this thread's queries, if anybody does, of one of its own."""
+        self._after_fork()
+        if (watcher := self._thread.watcher) is not None:
+            with self._unattended():
+                watcher.before_query(query)
+
+    @contextmanager
+    def _unattended(self) -> Iterator[None]:
+        """While what is read and written is not this thread's own business."""
+        thread = self._thread
+        holder, watcher = thread.holder, thread.watcher
+        thread.holder = thread.watcher = None
+        try:
+            yield
+        finally:
+            thread.holder, thread.watcher = holder, watcher
 
     # statements
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from djflow import __version__
+from djflow.cli import populating
 from djflow.errors import DjflowError
 
 # What the shell reports for a program ended by Ctrl-C.
@@ -60,6 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_demo(commands)
     _add_db(commands)
+    populating.add_commands(commands)
     return parser
 
 

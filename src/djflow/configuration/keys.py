@@ -46,6 +46,7 @@ _KEYS: Final = (
     Key("jobs.auto_refresh", BOOLEAN, "DJ_JOBS_AUTO_REFRESH"),
     Key("jobs.keep_completed", BOOLEAN, "DJ_JOBS_KEEP_COMPLETED"),
     Key("jobs.stale_timeout", integer(0), "DJ_JOBS_STALE_TIMEOUT"),
+    Key("jobs.lease", integer(1, 86_400), "DJ_JOBS_LEASE"),
     Key("jobs.default_priority", integer(0, 255), "DJ_JOBS_DEFAULT_PRIORITY"),
     Key("jobs.version_method", one_of("git", "none"), "DJ_JOBS_VERSION_METHOD"),
     Key("jobs.add_job_metadata", BOOLEAN, "DJ_JOBS_ADD_JOB_METADATA"),

@@ -20,8 +20,9 @@ class ConnectionSettings:
 class JobsSettings:
     """How computed tables are populated.
 
-    `stale_timeout` is in seconds. `default_priority` is from 0 to 255, lower is sooner. `version_method` is
-    `"git"`, `"none"` or `None`. `add_job_metadata` adds hidden columns with start, duration and version.
+    `stale_timeout` and `lease` are in seconds. `default_priority` is from 0 to 255, lower is sooner.
+    `version_method` is `"git"`, `"none"` or `None`. `add_job_metadata` adds hidden columns with start, duration
+    and version.
     """
 
     auto_refresh: bool = True
@@ -31,6 +32,7 @@ class JobsSettings:
     version_method: str | None = None
     add_job_metadata: bool = False
     allow_new_pk_fields_in_computed_tables: bool = False
+    lease: int = 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
 from html import escape
 from pathlib import Path
-from typing import Any, Self, SupportsIndex
+from typing import TYPE_CHECKING, Any, Self, SupportsIndex
 
 from djflow.diagram import lookup, view
 from djflow.diagram.mermaid import mermaid
@@ -13,8 +13,13 @@ from djflow.diagram.text import draw
 from djflow.diagram.view import View
 from djflow.engine.counting import count_all
 from djflow.errors import InvalidArgumentError, QueryError
+from djflow.model.catalog import Catalog
 from djflow.model.names import TableName
+from djflow.relation.database import Database
 from djflow.tables.free import FreeTable
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 class Diagram:
@@ -103,7 +108,10 @@ class Diagram:
         return lookup.Counts(self._counted(), self._view.labels)
 
     def _counted(self) -> dict[TableName, int]:
-        return count_all(self._view.database.session, self._view.concerned())
+        plans = self._view.concerned()
+        for plan in plans.values():
+            self._view.database.before_query(plan)
+        return count_all(self._view.database.session, plans)
 
     def prune(self) -> Self:
         """Without the tables that have no (chosen) rows; the database stays as it is.
@@ -120,9 +128,25 @@ class Diagram:
     # tables
 
     @property
+    def connection(self) -> Database:
+        """The database that the diagram is of."""
+        return self._view.database
+
+    @property
+    def catalog(self) -> Catalog:
+        """The tables as they were when the diagram was made, with all on which they depend."""
+        return self._view.catalog
+
+    @property
     def tables(self) -> tuple[TableName, ...]:
         """The names of the tables, each after all on which it depends."""
         return self._view.names
+
+    def populate(self, *restrictions: Any, **options: Any) -> "pl.DataFrame":
+        """Make every key that is missing in the imported and computed tables: see `djflow.Flow.populate`."""
+        from djflow.populate.flow.flow import Flow
+
+        return Flow(self).populate(*restrictions, **options)
 
     def __iter__(self) -> Iterator[FreeTable]:
         return map(self._table, self._view.names)

@@ -45,6 +45,9 @@ DjflowError (= DataJointError)
 │   └── CorruptObjectError       stored bytes that are not what was written
 ├── InputChangedError            what a make had fetched is another now
 ├── InputGoneError               keys that were deleted while they were made
+├── ReadsError                   a make that read what its key does not depend on
+├── UnusableKeyError             a table whose keys are documents or lists, which cannot be populated
+├── WatchBlockedError            a table whose inserts cannot be told, for others keep it locked
 ├── WorkerDiedError              a worker that did not survive a key
 ├── ThreadSafetyError
 ├── ExecutorError                tasks that cannot be run, through no fault of theirs
@@ -74,7 +77,13 @@ from djflow.errors.executors import (
     WorkerSetupError,
 )
 from djflow.errors.jobs import LeaseLostError
-from djflow.errors.populating import InputChangedError, InputGoneError, WorkerDiedError
+from djflow.errors.populating import (
+    InputChangedError,
+    InputGoneError,
+    UnusableKeyError,
+    WatchBlockedError,
+    WorkerDiedError,
+)
 from djflow.errors.query import (
     AmbiguousPathError,
     DeadlockError,
@@ -88,6 +97,7 @@ from djflow.errors.query import (
     SerializationError,
     SnapshotGoneError,
 )
+from djflow.errors.reads import ReadsError, ReadsWarning
 from djflow.errors.rows import (
     ConflictError,
     DuplicateError,
@@ -160,6 +170,8 @@ __all__ = [
     "PlannerBugError",
     "QueryError",
     "QuerySyntaxError",
+    "ReadsError",
+    "ReadsWarning",
     "RegionError",
     "RetryableError",
     "SemanticMatchError",
@@ -174,6 +186,8 @@ __all__ = [
     "UnknownSettingError",
     "UnknownTableError",
     "UnpicklableTaskError",
+    "UnusableKeyError",
+    "WatchBlockedError",
     "WorkerDiedError",
     "WorkerSetupError",
     "did_you_mean",

@@ -1,6 +1,6 @@
 """Errors of computing rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from djflow.errors.base import DjflowError
@@ -29,5 +29,36 @@ class InputGoneError(DjflowError):
         super().__init__(f"While {table} was made, its key_source lost {len(keys)} of the keys: {keys[0]}.")
 
 
+class UnusableKeyError(DjflowError):
+    """A table that cannot be populated, for its keys are no plain values. `table`, `attribute` and `type`."""
+
+    def __init__(self, table: str, attribute: str, type_: str) -> None:
+        self.table, self.attribute, self.type = table, attribute, type_
+        super().__init__(
+            f"{table} cannot be populated: its key_source gives {attribute!r} of type {type_}, and keys are "
+            "not told apart by such values."
+        )
+        self.suggest(
+            "Give the parent a plain key, such as a number or a uuid, and move that attribute below '---', "
+            "or define a key_source without it."
+        )
+
+
 class WorkerDiedError(DjflowError):
     """A worker died while it made one key alone: a crash in compiled code, a kill, no memory left."""
+
+
+class WatchBlockedError(DjflowError):
+    """Nobody could be told of a table's inserts, for others kept it locked; nothing was changed.
+
+    Attributes: `table`, `seconds` (how long it was tried), and `blockers`: who was in the way at the end,
+    each as text with process, role, application, and how long its transaction has lasted.
+    """
+
+    def __init__(self, table: str, seconds: float, blockers: Sequence[str]) -> None:
+        self.table, self.seconds, self.blockers = table, seconds, tuple(blockers)
+        listed = "".join(f"\n  - {each}" for each in self.blockers) or " others."
+        super().__init__(f"{table} cannot be watched: within {seconds:g} s it was never free of{listed}")
+        self.suggest(
+            "Watch again when they are done: what inserts keeps its table until its transaction ends."
+        )

@@ -1,7 +1,7 @@
 """A bounded piece of a source, held by column."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from djflow.model.table import Heading
@@ -47,6 +47,20 @@ def cut(chunk: Chunk, rows: int) -> Iterator[Chunk]:
         columns = {name: column[start:stop] for name, column in chunk.columns.items()}
         yield Chunk(columns, stop - start, first, chunk.from_rows)
         start = stop
+
+
+def in_turn(sources: Iterable[Iterator[Chunk]]) -> Iterator[Chunk]:
+    """The chunks of several sources, their rows counted on from one to the next.
+
+    >>> piece = Chunk({"x": [3, 4]}, rows=2)
+    >>> [chunk.first_row for chunk in in_turn([iter([piece]), iter([piece])])]
+    [0, 2]
+    """
+    first_row = 0
+    for source in sources:
+        for chunk in source:
+            yield replace(chunk, first_row=first_row)
+            first_row += chunk.rows
 
 
 def frame_rows(heading: Heading) -> int:

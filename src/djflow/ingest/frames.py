@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from djflow.errors import DataTypeError
-from djflow.ingest.chunk import Chunk, Column, frame_rows
+from djflow.ingest.chunk import Chunk, Column, frame_rows, in_turn
 from djflow.model.table import Attribute, Heading
 from djflow.model.types import ENCODED, CodecType, arrow_type
 
@@ -70,11 +70,8 @@ def _polars_column(series: "pl.Series") -> Column:
 
 def read_lazy_polars(frame: "pl.LazyFrame", heading: Heading) -> Iterator[Chunk]:
     """Chunks of a lazy frame, which runs as a stream."""
-    first_row = 0
-    for piece in frame.collect_batches(chunk_size=frame_rows(heading), maintain_order=True):
-        for chunk in read_polars(piece, heading):
-            yield Chunk(chunk.columns, chunk.rows, first_row)
-            first_row += chunk.rows
+    pieces = frame.collect_batches(chunk_size=frame_rows(heading), maintain_order=True)
+    yield from in_turn(read_polars(piece, heading) for piece in pieces)
 
 
 def read_pandas(frame: "pd.DataFrame", heading: Heading) -> Iterator[Chunk]:

@@ -1,42 +1,80 @@
-"""Where the batches of a run on several workers come from: a list of keys, or the queue."""
+"""Where the batches of a run on several workers come from: a list of keys, or queues."""
 
-import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from djflow.errors import WorkerDiedError
+from djflow.populate.events import Event
 from djflow.populate.queue.heart import Heart
 from djflow.populate.queue.holding import Worker
-from djflow.populate.queue.queue import Queue
 from djflow.populate.reserved import Share
-from djflow.populate.spread import Batch
+from djflow.populate.telling import told
+from djflow.populate.work import Batch
+
+if TYPE_CHECKING:
+    from djflow.populate.tiers import AutoPopulated
 
 _LONGEST_PAUSE: Final = 1.0  # seconds
+_LONGEST_MESSAGE: Final = 2047  # characters
+
+Most: TypeAlias = "Callable[[type[AutoPopulated]], int]"
+"""How many keys of a table one task should have."""
+
+GivenUp: TypeAlias = Sequence[tuple[Mapping[str, Any], BaseException]]
+"""Keys that nobody will try again in this run, and why."""
 
 
-class ListedBatches:
-    """Keys that were missing when the run began."""
+class Supply(Protocol):
+    """Where batches come from, and who is told what became of them."""
 
-    def __init__(self, keys: Sequence[Mapping[str, Any]]) -> None:
-        self._keys = deque(keys)
+    def take(self, most: Most) -> Batch | None:
+        """Some of the keys that are left; None where there are none now."""
+        ...
+
+    def pause(self) -> float | None:
+        """For how many seconds to wait, where nothing is left and nothing in flight; None for the end."""
+        ...
+
+    def returned(self, batch: Batch, put_off: int) -> None:
+        """A task came to its end, and told what became of each key; so many will come again."""
+        ...
+
+    def lost(self, batch: Batch, reason: str) -> GivenUp:
+        """A worker died with these."""
+        ...
+
+    def give_back(self) -> None:
+        """Nobody will make what was taken and has not returned."""
+        ...
+
+    def news(self) -> Iterable[Event]:
+        """What happened besides since this was asked last."""
+        ...
+
+
+class ListedBatches(Supply):
+    """Keys of one table that were missing when the run began."""
+
+    def __init__(self, table: "type[AutoPopulated]", keys: Sequence[Mapping[str, Any]]) -> None:
+        self._table, self._keys = table, deque(keys)
         self._alone: deque[Mapping[str, Any]] = deque()  # of workers that died
 
-    def take(self, most: int) -> Batch | None:
+    def take(self, most: Most) -> Batch | None:
         """The next ones; those that were lost come last, and alone."""
-        if self._keys:
-            return Batch(tuple(self._keys.popleft() for _ in range(min(most, len(self._keys)))))
-        return Batch((self._alone.popleft(),)) if self._alone else None
+        source, size = (self._keys, most(self._table)) if self._keys else (self._alone, 1)
+        keys = tuple(source.popleft() for _ in range(min(size, len(source))))
+        return Batch(self._table, keys) if keys else None
 
-    def is_over(self) -> bool:
-        """Whether all keys were taken."""
-        return not self._keys and not self._alone
+    def pause(self) -> float | None:
+        """All keys were taken."""
+        return None
 
-    def returned(self, batch: Batch) -> None:
+    def returned(self, batch: Batch, put_off: int) -> None:
         """Nobody else needs to know."""
 
-    def lost(self, batch: Batch, reason: str) -> Sequence[tuple[Mapping[str, Any], BaseException]]:
+    def lost(self, batch: Batch, reason: str) -> GivenUp:
         """Keys that were lost together are made again one by one; one that was alone is given up."""
         if len(batch.keys) > 1:
             self._alone += batch.keys
@@ -46,69 +84,82 @@ class ListedBatches:
     def give_back(self) -> None:
         """They were nobody's."""
 
+    def news(self) -> Iterable[Event]:
+        """Nothing else happens."""
+        return ()
 
-class ClaimedBatches:
-    """Jobs of the queue, claimed here for whoever computes them. A context manager."""
 
-    def __init__(self, queue: Queue, share: Share) -> None:
-        self._queue, self._share, self._worker = queue, share, Worker.here()
-        self._left = share.most
-        self._heart, self._held = Heart(queue), dict[int, tuple[Batch, ExitStack]]()
+class ClaimedBatches(Supply):
+    """Jobs of a table's queue, claimed here for whoever computes them."""
 
-    def take(self, most: int) -> Batch | None:
+    def __init__(self, table: "AutoPopulated", share: Share, heart: Heart) -> None:
+        self._table, self._jobs, self._share = type(table), table.jobs, share
+        self.queue = self._jobs.queue
+        self._left, self._heart, self._worker = share.most, heart, Worker.here()
+        self._held: dict[int, tuple[Batch, ExitStack]] = {}
+        self._has_put_off = False
+
+    def take(self, most: Most) -> Batch | None:
         """The next ones that are due."""
-        most = most if self._left is None else min(most, self._left)
-        if most < 1:
+        size = most(self._table) if self._left is None else min(most(self._table), self._left)
+        if size < 1:
             return None
-        among, priority = self._share.among, self._share.priority
-        claim = self._queue.claim(most, self._worker, self._heart.lease, priority, among=among)
+        share = self._share
+        claim = self.queue.claim(size, self._worker, self._heart.lease, share.priority, among=share.among)
         if not claim.keys:
             return None
         self._left = None if self._left is None else self._left - len(claim)
-        batch, held = Batch(claim.keys, claim), ExitStack()
-        held.enter_context(self._heart.holding(claim))
+        batch, held = Batch(self._table, claim.keys, claim), ExitStack()
+        held.enter_context(self._heart.holding(self.queue, claim))
         self._held[claim.token] = batch, held
         return batch
 
-    def is_over(self) -> bool:
-        """Whether no job is due, and none that was put off will be in a moment."""
+    def pause(self) -> float | None:
+        """Until a job is due that a dead worker had, that was put off here, or is due in a moment."""
         if self._left is not None and self._left < 1:
-            return True
-        if self._queue.expire()[0]:
-            return False
-        due = self._queue.next_due()
-        if due is None or due > _LONGEST_PAUSE:
-            return True
-        time.sleep(max(due, 0.01))
-        return False
+            return None
+        if self.queue.expire()[0]:
+            return 0.0
+        due = self.queue.next_due()
+        return due if due is not None and (due <= _LONGEST_PAUSE or self._has_put_off) else None
 
-    def returned(self, batch: Batch) -> None:
+    def returned(self, batch: Batch, put_off: int) -> None:
         """Their leases need no extension any more."""
+        self._has_put_off = self._has_put_off or put_off > 0
         self._let_go(batch)
 
-    def lost(self, batch: Batch, reason: str) -> Sequence[tuple[Mapping[str, Any], BaseException]]:
+    def lost(self, batch: Batch, reason: str) -> GivenUp:
         """Their lease ends now: they come again one by one, and become errors once that was too often."""
-        del reason
         self._let_go(batch)
         if batch.claim is not None:
-            self._queue.heartbeat([batch.claim.token], 0.0)
-        return ()
+            self.queue.heartbeat([batch.claim.token], 0.0)
+        return self._parked(batch.keys[0], reason) if len(batch.keys) == 1 else ()
+
+    def _parked(self, key: Mapping[str, Any], reason: str) -> GivenUp:
+        """The key, if it was tried often enough by now; its job tells what ended the last worker."""
+        self.queue.expire()
+        if not self._jobs.errors & dict(key):
+            return ()
+        error = WorkerDiedError(reason)
+        self._jobs.update1({**key, "error_message": told(error)[:_LONGEST_MESSAGE]})
+        return [(key, error)]
 
     def give_back(self) -> None:
         """Release what workers have that were ended."""
         for batch, _ in list(self._held.values()):
             self._let_go(batch)
             if batch.claim is not None:
-                self._queue.release(batch.claim)
+                self.queue.release(batch.claim)
+
+    def news(self) -> Iterable[Event]:
+        """Nothing else happens."""
+        return ()
+
+    def is_held_elsewhere(self) -> bool:
+        """Whether others compute jobs of the queue, and extend their leases."""
+        return self.queue.is_held()
 
     def _let_go(self, batch: Batch) -> None:
         if batch.claim is not None:
             _, held = self._held.pop(batch.claim.token)
             held.close()
-
-    def __enter__(self) -> Self:
-        self._heart.__enter__()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._heart.__exit__(None, None, None)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from djflow.populate import events
 from djflow.populate.make.hand import End, Ended
 from djflow.populate.telling import told, with_key
 
@@ -15,6 +16,13 @@ class Outcome:
     made: int = 0
     skipped: int = 0
     errors: list[tuple[dict[str, Any], BaseException]] = field(default_factory=list)
+    rows: int = 0
+    nbytes: int = 0
+
+    def wrote(self, rows: int, nbytes: int) -> None:
+        """Note how much was written for keys that were made."""
+        self.rows += rows
+        self.nbytes += nbytes
 
     def count(self, ended: Iterable[Ended]) -> None:
         """Count what has ended."""
@@ -36,6 +44,13 @@ class Outcome:
         """Raise the first error beyond a number of them, if there is one."""
         for _, error in self.errors[before:]:
             raise error
+
+    def add_ended(self, ended: events.Ended) -> None:
+        """Count what a worker told."""
+        self.made += ended.made
+        self.skipped += ended.skipped
+        self.errors += [(dict(key), error) for key, error in ended.failed]
+        self.wrote(ended.rows, ended.nbytes)
 
     def summary(self, *, as_objects: bool) -> dict[str, Any]:
         """What `populate` returns: numbers, and pairs of key and error, as message or as exception."""

@@ -14,8 +14,10 @@ from djflow.errors import (
     LeaseLostError,
     LostConnectionError,
     RetryableError,
+    StorageError,
 )
 from djflow.executors.sizing import Sizing
+from djflow.populate.calls import Calls
 from djflow.populate.make.hand import End, Ended, Hand
 from djflow.populate.make.protocol import takes_batches
 from djflow.populate.outcome import Outcome
@@ -23,6 +25,7 @@ from djflow.populate.queue.heart import Heart
 from djflow.populate.queue.holding import Claim, Failure, Worker
 from djflow.populate.queue.queue import Queue, new_token
 from djflow.populate.queue.transitions import Status
+from djflow.populate.serial import never, nobody
 from djflow.populate.telling import stack_of, told
 
 if TYPE_CHECKING:
@@ -60,17 +63,18 @@ class ReservedRun:
         self,
         table: "AutoPopulated",
         share: Share,
-        make_kwargs: Mapping[str, Any],
+        calls: Calls,
         *,
         suppress_errors: bool,
-        advance: Callable[[int], object],
+        advance: Callable[[int], object] = nobody,
+        should_stop: Callable[[], bool] = never,
     ) -> None:
-        self._table, self._share, self._advance = table, share, advance
+        self._table, self._share, self._advance, self._should_stop = table, share, advance, should_stop
         self._suppress = suppress_errors
         self._queue: Queue = table.jobs.queue
         self._keep = table.connection.settings.jobs.keep_completed
         self._claim = Claim(0, ())
-        self._hand = Hand(table, make_kwargs, complete=self._complete)
+        self._hand = Hand(table, calls.make_kwargs, self._complete, calls.reads)
         self._at_once = _MOST if takes_batches(table) else 1
         self._retried: set[tuple[Any, ...]] = set()
         self.outcome = Outcome()
@@ -78,14 +82,14 @@ class ReservedRun:
     def run(self) -> Outcome:
         """Make what is due, and what failed for a while until it is due again."""
         sizing, worker = Sizing(most=_MOST), Worker.here()
-        with Heart(self._queue) as heart:
-            while (most := self._most(sizing)) > 0:
+        with Heart(self._table.connection.settings.jobs.lease) as heart:
+            while (most := self._most(sizing)) > 0 and not self._should_stop():
                 token, begun = new_token(), time.perf_counter()
                 try:
                     claim = self._queue.claim(
                         most, worker, heart.lease, self._share.priority, among=self._share.among, token=token
                     )
-                    with heart.holding(claim):
+                    with heart.holding(self._queue, claim):
                         self.make(claim)
                 except BaseException:
                     # What could not be released may be taken over at once.
@@ -124,16 +128,30 @@ class ReservedRun:
         try:
             self._hand.expect(claim.keys)
             for start in range(0, len(claim.keys), self._at_once):
-                self._note(self._hand.make(*claim.keys[start : start + self._at_once]), left)
+                if self._should_stop():
+                    break
+                self._note(self._made(claim.keys[start : start + self._at_once]), left)
             self._note(self._hand.settle(), left)
-        except BaseException:
+            self.outcome.wrote(*self._hand.take_written())
+        except BaseException as error:
             with suppress(DjflowError):
                 self._tell(self._hand.stop(), left)
+            if self._suppress and isinstance(error, Exception) and not is_transient(error):
+                left.clear()  # they count as tried: given back, they would come again for ever
             raise
         finally:
             if left:
                 _insist(partial(self._queue.release, claim, list(left.values())))
         return self.outcome
+
+    def _made(self, keys: Sequence[Mapping[str, Any]]) -> Sequence[Ended]:
+        """What became of keys, also where `make` raised what is no `Exception`, as asyncio does."""
+        try:
+            return self._hand.make(*keys)
+        except (Exception, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - see above
+            return [Ended(key, End.FAILED, error) for key in keys]
 
     def _complete(self, keys: Sequence[Mapping[str, Any]], seconds: Sequence[float]) -> None:
         self._queue.complete(self._claim, keys, seconds, keep=self._keep)
@@ -179,7 +197,10 @@ def is_transient(error: BaseException) -> bool:
 
     Any other exception says so by an attribute `is_transient = True`.
     """
-    return isinstance(error, _TRANSIENT) or getattr(error, "is_transient", False) is True
+    if isinstance(error, _TRANSIENT) or getattr(error, "is_transient", False) is True:
+        return True
+    # What a store's library raised, and nobody could read: it may mean that the store was away.
+    return type(error) is StorageError and error.__cause__ is not None
 
 
 def _failure(ended: Ended) -> Failure:

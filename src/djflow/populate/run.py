@@ -1,18 +1,23 @@
-"""One call of `populate`."""
+"""One call of a table's `populate`."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from djflow.errors import InvalidArgumentError
 from djflow.populate.bar import bar, no_bar
-from djflow.populate.batches import ClaimedBatches, ListedBatches
+from djflow.populate.batches import ClaimedBatches, ListedBatches, Supply
+from djflow.populate.calls import Calls
+from djflow.populate.dispatch import Dispatch
+from djflow.populate.events import Ended
+from djflow.populate.interrupts import Stopping
 from djflow.populate.keys import missing, wanted
+from djflow.populate.log import log
 from djflow.populate.outcome import Outcome
+from djflow.populate.queue.heart import Heart
 from djflow.populate.reserved import ReservedRun, Share
-from djflow.populate.serial import run_serially
-from djflow.populate.spread import Spread
+from djflow.populate.serial import SerialRun
 
 if TYPE_CHECKING:
     from djflow.executors.choose import Choice
@@ -25,8 +30,9 @@ class Run:
     """How keys are made: by an executor, or by this thread where there is none."""
 
     table: "AutoPopulated"
-    make_kwargs: Mapping[str, Any]
+    calls: Calls
     executor: "Executor | None"
+    stopping: Stopping
     suppress_errors: bool
     is_shown: bool
 
@@ -34,11 +40,15 @@ class Run:
         """Make the keys that are missing now."""
         keys = missing(self.table, restrictions).keys(limit=max_calls)
         with self._bar(lambda: len(keys)) as advance:
-            if self.executor is None:
-                return run_serially(
-                    self.table, keys, self.make_kwargs, suppress_errors=self.suppress_errors, advance=advance
-                )
-            return self._spread(ListedBatches(keys), advance).run(self.executor)
+            if self.executor is not None:
+                return self._dispatched(self.executor, ListedBatches(type(self.table), keys), advance)
+            return SerialRun(
+                self.table,
+                self.calls,
+                suppress_errors=self.suppress_errors,
+                advance=advance,
+                should_stop=self.stopping.is_asked,
+            ).run(keys)
 
     def of_queue(self, restrictions: tuple[Any, ...], share: Share) -> Outcome:
         """Make what the queue has."""
@@ -49,17 +59,26 @@ class Run:
                 return ReservedRun(
                     self.table,
                     share,
-                    self.make_kwargs,
+                    self.calls,
                     suppress_errors=self.suppress_errors,
                     advance=advance,
+                    should_stop=self.stopping.is_asked,
                 ).run()
-            with ClaimedBatches(self.table.jobs.queue, share) as batches:
-                return self._spread(batches, advance).run(self.executor)
+            with Heart(self.table.connection.settings.jobs.lease) as heart:
+                return self._dispatched(self.executor, ClaimedBatches(self.table, share, heart), advance)
 
-    def _spread(self, batches: ListedBatches | ClaimedBatches, advance: Callable[[int], object]) -> Spread:
-        return Spread(
-            self.table, batches, self.make_kwargs, suppress_errors=self.suppress_errors, advance=advance
-        )
+    def _dispatched(self, executor: "Executor", supply: Supply, advance: Callable[[int], object]) -> Outcome:
+        outcome = Outcome()
+        dispatch = Dispatch(supply, self.calls, self.stopping.is_asked)
+        with closing(dispatch.run(executor)) as events:
+            for event in events:
+                log(event)
+                if isinstance(event, Ended):
+                    advance(event.made + event.skipped + len(event.failed))
+                    outcome.add_ended(event)
+                    if not self.suppress_errors:
+                        event.raise_first()
+        return outcome
 
     def _bar(self, total: Callable[[], int]) -> AbstractContextManager[Callable[[int], object]]:
         return bar(type(self.table).__name__, total()) if self.is_shown else no_bar()

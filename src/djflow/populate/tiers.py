@@ -1,13 +1,17 @@
 """The tiers that `make` fills."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from djflow.errors import InvalidArgumentError
 from djflow.model.names import Tier
 from djflow.planner import analyze
 from djflow.planner.nodes import Node, Scan
+from djflow.populate.calls import Calls
+from djflow.populate.interrupts import gentle_stop
 from djflow.populate.keys import missing, wanted
+from djflow.populate.reads import Reads
 from djflow.populate.reserved import Share
 from djflow.populate.run import Run, chosen
 from djflow.populate.upstream import current_trace
@@ -15,6 +19,8 @@ from djflow.relation.relation import Relation
 from djflow.tables.declared import Table
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from djflow.diagram import Diagram
     from djflow.executors.choose import Choice
     from djflow.populate.queue import Jobs
@@ -25,7 +31,10 @@ class AutoPopulated(Table):
 
     A class may decide for itself what settings decide for others: `job_metadata = True` as
     `jobs.add_job_metadata`, `allow_new_key = True` as `jobs.allow_new_pk_fields_in_computed_tables`.
+    `resources = {"gpu": 1}` is what a call of `make` occupies, of what executors are told that there is.
     """
+
+    resources: Mapping[str, float] = MappingProxyType({})
 
     def make(self, key: dict[str, Any]) -> Any:
         """Compute and insert the row of one key, with its parts; all of it commits, or none.
@@ -94,6 +103,7 @@ class AutoPopulated(Table):
         refresh: bool | None = None,
         executor: "Choice | None" = None,
         workers: int | None = None,
+        reads: str = "open",
     ) -> dict[str, Any]:
         """Call `make` for every key of `key_source` that has no row yet.
 
@@ -108,29 +118,48 @@ class AutoPopulated(Table):
         address of a Dask scheduler or a Dask client, with `workers` of them (by default one a processor);
         `processes=4` is short for four processes. A worker that dies takes no other key with it.
 
+        `reads` is the contract on what `make` reads: "warn" warns (`ReadsWarning`) where that is a table that
+        is not upstream, or rows of other keys, "strict" has such a key fail (`ReadsError`), and both record
+        what was read, for `reads()`; "open" does not look.
+
         Returns counts: `success`, `error`, `skip` (made meanwhile by another process, or without inputs by
         now), and `errors`, pairs of key and message, or exception with `return_exception_objects`.
         With `suppress_errors` a failing key is noted and the rest goes on; otherwise its error is raised.
+
+        The first Ctrl-C, or SIGTERM, lets the key in hand be finished, commits, and gives the others back;
+        the second stops at once. Then `KeyboardInterrupt` or `SystemExit` is raised.
         """
         if self._plan is not None:
             raise InvalidArgumentError(
                 f"{type(self).__name__} is restricted, and populate() fills whole tables: pass it conditions."
             ).suggest(f"{type(self).__name__}.populate(condition)")
         self.connection.ensure([self.table_model])
-        run = Run(
-            self,
-            make_kwargs or {},
-            chosen(executor, processes, workers),
-            suppress_errors=suppress_errors,
-            is_shown=display_progress,
-        )
-        if reserve_jobs:
-            if self.connection.settings.jobs.auto_refresh if refresh is None else refresh:
-                self.jobs.refresh(*restrictions)
-            outcome = run.of_queue(restrictions, Share(None, priority, max_calls))
-        else:
-            outcome = run.of_missing(restrictions, max_calls)
+        with gentle_stop() as stopping:
+            run = Run(
+                self,
+                Calls(make_kwargs or {}, Reads.of(reads)),
+                chosen(executor, processes, workers),
+                stopping,
+                suppress_errors=suppress_errors,
+                is_shown=display_progress,
+            )
+            if not reserve_jobs:
+                outcome = run.of_missing(restrictions, max_calls)
+            else:
+                if self.connection.settings.jobs.auto_refresh if refresh is None else refresh:
+                    self.jobs.refresh(*restrictions)
+                outcome = run.of_queue(restrictions, Share(None, priority, max_calls))
+        stopping.raise_if_asked()
         return outcome.summary(as_objects=return_exception_objects)
+
+    def reads(self, *restrictions: Any) -> "pl.DataFrame":
+        """What `make` read for the rows that fulfil all restrictions, if `reads` was "warn" or "strict" then.
+
+        Columns: the key, `reads` (the tables read), and `outside` (those of them against the contract).
+        """
+        from djflow.populate.reads.history import reads_of
+
+        return reads_of(self, restrictions)
 
     def progress(self, *restrictions: Any, display: bool = False) -> tuple[int, int]:
         """The number of keys still to compute, and of all keys."""

@@ -1,6 +1,6 @@
 """What the key that is being made depends on: a trace for each call of `make`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -11,7 +11,9 @@ from djflow.errors import DjflowError
 
 if TYPE_CHECKING:
     from djflow.diagram import Diagram
+    from djflow.diagram.view import View
     from djflow.model.catalog import Catalog
+    from djflow.planner.nodes import Node
     from djflow.populate.tiers import AutoPopulated
 
 
@@ -37,6 +39,12 @@ class _Call:
     @cached_property
     def trace(self) -> "Diagram":
         from djflow.diagram import Diagram
+
+        return Diagram.showing(self.view)
+
+    @cached_property
+    def view(self) -> "View":
+        """What `trace` shows."""
         from djflow.diagram.view import upstream
 
         table = self.ancestry.table
@@ -45,8 +53,7 @@ class _Call:
                 f"{type(table).__name__}.upstream is that of one key, and make_batch has {len(self.keys)}: "
                 "restrict the tables that you need by the frame of keys."
             )
-        view = upstream(table.connection, self.ancestry.catalog, table.table_model.name, self.keys[0])
-        return Diagram.showing(view)
+        return upstream(table.connection, self.ancestry.catalog, table.table_model.name, self.keys[0])
 
 
 # A context's, so that calls in several threads each have their own.
@@ -61,6 +68,13 @@ def calling(ancestry: Ancestry, keys: Sequence[Mapping[str, Any]]) -> Iterator[N
         yield
     finally:
         _current.reset(token)
+
+
+def traced_plans() -> Collection["Node"]:
+    """The plans of the tables that the call of `make` has been given so far, by `upstream`."""
+    call = _current.get()
+    view: View | None = None if call is None else vars(call).get("view")  # it is made when first needed
+    return () if view is None or view.reach is None else view.reach.plans.values()
 
 
 def current_trace(table: "AutoPopulated") -> "Diagram":

@@ -20,6 +20,7 @@ from djflow.errors import DjflowError
 from djflow.model.catalog import Catalog
 from djflow.model.names import TableName
 from djflow.model.table import Table
+from djflow.planner.nodes import Node
 from djflow.storage.registry import open_store
 from djflow.storage.store import Store
 
@@ -151,6 +152,7 @@ class Database:
 
         The rows are a list, which also has `fetchone` and `fetchall`. A transaction survives its failure.
         """
+        self.session.before_query(sql)
         return self.session.execute_own(sql, args)
 
     def close(self) -> None:
@@ -169,6 +171,12 @@ class Database:
         known = list(tables)
         self.ensure_declared(known)
         self.session.before_reading([table.name for table in known])
+
+    def before_query(self, plan: Node) -> None:
+        """Make sure that what a query of the user's reads can be read; who looks at such queries is told."""
+        self.ensure_declared(plan.tables)
+        self.session.before_query(plan)
+        self.session.before_reading([table.name for table in plan.tables])
 
     def ensure_declared(self, tables: Iterable[Table]) -> None:
         """Make sure that the tables exist in the database."""

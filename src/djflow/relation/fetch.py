@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def stored_rows(plan: Node, database: Database) -> pa.Table:
     """All rows in exact types, codec columns encoded; by primary key unless the plan orders otherwise."""
-    database.ensure(plan.tables)
+    database.before_query(plan)
     return arranged(run.whole(database.session, plan), plan)
 
 
@@ -155,7 +155,7 @@ def to_record_array(plan: Node, database: Database) -> "np.ndarray[Any, Any]":
 
 def batches(plan: Node, database: Database) -> pa.RecordBatchReader:
     """Rows as a stream of record batches in bounded memory, codec columns encoded."""
-    database.ensure(plan.tables)
+    database.before_query(plan)
     ordered = plan if is_ordered(plan) or not plan.heading.primary_key else analyze.top(plan)
     source = run.streamed(database.session, ordered)
     return pa.RecordBatchReader.from_batches(schema_of(plan.heading), source)

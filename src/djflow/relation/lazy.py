@@ -1,7 +1,9 @@
 """A relation as a `polars.LazyFrame` that asks the server for no more than the query over it needs."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 # Values of a codec column that are looked at to tell its type.
 _SAMPLE: Final = 32
+# Seconds that a query may stay open at the server after Polars has dropped it.
+_PAUSE: Final = 0.2
+_PAUSES_AT_EXIT: Final = 25
 
 
 def lazy_frame(plan: Node, database: Database) -> "pl.LazyFrame":
@@ -36,7 +41,7 @@ def lazy_frame(plan: Node, database: Database) -> "pl.LazyFrame":
     """
     from polars.io.plugins import register_io_source
 
-    database.ensure(plan.tables)  # first: where rows of these tables are held back, a transaction begins
+    database.before_query(plan)  # first: where rows of these tables are held back, a transaction begins
     _check_outside(database)
     source = LazySource(plan, database)
     return register_io_source(
@@ -86,8 +91,13 @@ class LazySource:
         batch_size: int | None,
     ) -> Iterator["pl.DataFrame"]:
         """The frames that Polars asked for; closing the iterator stops the server's query."""
-        wanted = list(self.plan.heading.names if with_columns is None else with_columns)
-        plan, rest = pushed_down(self.plan, wanted, predicate, n_rows)
+        wanted = self.plan.heading.names if with_columns is None else with_columns
+        return ended_with_its_query(self._frames(wanted, predicate, n_rows, batch_size))
+
+    def _frames(
+        self, columns: Sequence[str], predicate: "pl.Expr | None", n_rows: int | None, batch_size: int | None
+    ) -> "Generator[pl.DataFrame, None, None]":
+        plan, rest = pushed_down(self.plan, columns, predicate, n_rows)
         for batch in _batches(self.database.session, plan):
             frame = self._frame(batch, plan.heading)
             if rest is not None:
@@ -114,6 +124,48 @@ class LazySource:
             expected=f"{wanted} as in the first rows; leave the column out, or use to_polars()",
             value=values.dtype,
         )
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What of an iterator is known to the thread that sees to its end, which must not refer to it."""
+
+    # No event: the iterator can be closed wherever Python frees memory, as inside of an event's methods.
+    is_open: threading.Lock = field(default_factory=threading.Lock)
+    is_inside: bool = True
+
+
+def ended_with_its_query(frames: "Generator[pl.DataFrame, None, None]") -> "Iterator[pl.DataFrame]":
+    """The same frames for Polars to read; they are closed soon after it has dropped them.
+
+    Polars reads ahead, so that it drops an iterator in a thread of its own after its query has ended. Such
+    a thread leaves the drop to the next call of Polars in any thread of the process, and none may ever come.
+    """
+    reading = _Reading()
+    reading.is_open.acquire()
+    # No daemon: a process that ends while a thread of Polars is inside of Python code is aborted.
+    thread = threading.Thread(target=_see_to_the_end, args=(reading,), daemon=False)
+    try:
+        with suppress(RuntimeError):  # no thread can begin once the process ends
+            thread.start()
+        with closing(frames):
+            for frame in frames:
+                reading.is_inside = False
+                yield frame
+                reading.is_inside = True
+    finally:
+        reading.is_open.release()
+
+
+def _see_to_the_end(reading: _Reading) -> None:
+    import polars as pl
+
+    while not reading.is_open.acquire(timeout=_PAUSE) and threading.main_thread().is_alive():
+        pl.thread_pool_size()  # any call will do
+    for _ in range(_PAUSES_AT_EXIT):
+        if not reading.is_inside or reading.is_open.acquire(timeout=_PAUSE):
+            return
+        pl.thread_pool_size()
 
 
 def pushed_down(

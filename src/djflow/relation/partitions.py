@@ -170,7 +170,7 @@ def partitions(plan: Node, database: Database, count: int) -> Partitions:
             "Partitions are cut by the server, and a Polars expression of this query has no exact SQL. "
             "Make partitions without it, and apply it to the frames of the partitions."
         )
-    database.ensure(plan.tables)
+    database.before_query(plan)
     snapshot = database.session.snapshot()
 
     def part(share: Node, keys: KeyRange) -> Partition:

@@ -329,12 +329,12 @@ class Relation:
     # questions
 
     def __len__(self) -> int:
-        self.connection.ensure(self.logical_plan.tables)
+        self.connection.before_query(self.logical_plan)
         session = self.connection.session
         return execute.count(session, resolved(session, self.logical_plan))
 
     def __bool__(self) -> bool:
-        self.connection.ensure(self.logical_plan.tables)
+        self.connection.before_query(self.logical_plan)
         session = self.connection.session
         return execute.exists(session, resolved(session, self.logical_plan))
 
@@ -353,7 +353,7 @@ class Relation:
         explanation = explained(self.logical_plan)
         if not analyze:
             return explanation
-        self.connection.ensure(self.logical_plan.tables)
+        self.connection.before_query(self.logical_plan)
         return explanation.analysed(self.connection.session)
 
     # habits

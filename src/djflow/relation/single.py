@@ -29,7 +29,7 @@ def the_only_row(plan: Node, database: Database) -> dict[str, Any]:
     """
     if row_bound(plan) != 1:
         plan = analyze.top(plan, limit=2)
-    database.ensure(plan.tables)
+    database.before_query(plan)
     found = _rows(plan, database)
     if len(found) != 1:
         many = "none" if not found else "more than one"

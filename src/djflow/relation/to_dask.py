@@ -26,7 +26,7 @@ ROWS_A_PARTITION: Final = 250_000
 def to_dask(plan: Node, database: Database, npartitions: int | None = None) -> "dd.DataFrame":
     """The rows of a plan as a Dask frame; see `frame_of`. Raises `DjflowError` where Dask is missing."""
     if npartitions is None:
-        database.ensure(plan.tables)
+        database.before_query(plan)
         npartitions = max(1, math.ceil(count(database.session, plan) / ROWS_A_PARTITION))
     return frame_of(partitions(plan, database, npartitions))
 

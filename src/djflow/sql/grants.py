@@ -9,6 +9,8 @@ from typing import Final
 from djflow.model.names import TableName
 from djflow.sql.identifiers import qualified, quote
 from djflow.sql.objects import OBJECTS_TABLE
+from djflow.sql.reads import READS_TABLE
+from djflow.sql.runs import RUNS_TABLE
 
 GRANTS_TABLE: Final = "~grants"
 _READ: Final = frozenset({"SELECT"})
@@ -51,8 +53,8 @@ def rights(level: Level, table: TableName) -> frozenset[str]:
     if table.table == OBJECTS_TABLE:
         return _READ if level is Level.READER else _WRITE  # who writes objects records them
     if table.is_hidden:
-        is_queue = table.table.startswith("~~")
-        return _WRITE if is_queue and level is Level.POPULATOR else _READ
+        is_of_populate = table.table.startswith("~~") or table.table in (READS_TABLE, RUNS_TABLE)
+        return _WRITE if is_of_populate and level is Level.POPULATOR else _READ
     is_made = (table.master or table).tier.is_auto_populated
     match level:
         case Level.READER:

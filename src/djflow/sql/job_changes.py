@@ -13,7 +13,7 @@ from djflow.sql.identifiers import literal, qualified, quote
 
 _NOW: Final = "statement_timestamp()::timestamp"
 _FREE: Final = "_token = NULL, _lease_end = NULL"
-_NO_HOLDER: Final = f"reserved_time = NULL, host = '', pid = 0, connection_id = 0, {_FREE}"
+_NO_HOLDER: Final = f"reserved_time = NULL, host = '', pid = 0, connection_id = 0, version = '', {_FREE}"
 _NO_OUTCOME: Final = "completed_time = NULL, duration = NULL, error_message = '', error_stack = NULL"
 _HELD: Final = "q._token = $2"
 
@@ -88,11 +88,12 @@ def claim(table: JobTable, change: Change, *, up_to_priority: bool = False, amon
     A job whose holder was not heard of any more is taken alone, for it may be what ended that one: others
     would share its fate, and be given up as often tried without success.
 
-    Its parameters are how many, the token, the seconds of the lease, host and number of the process, and
-    with `up_to_priority` the least urgent priority. `among` is a query for the keys that come into question.
+    Its parameters are how many, the token, the seconds of the lease, host and number of the process, the
+    version of its code, and with `up_to_priority` the least urgent priority. `among` is a query for the keys
+    that come into question.
     """
     limits = [change.condition, f"q.scheduled_time <= {_NOW}"]
-    limits += ["q.priority <= $6"] if up_to_priority else []
+    limits += ["q.priority <= $7"] if up_to_priority else []
     limits += [f"({table.columns_of('q')}) IN ({among})"] if among is not None else []
     return (
         "WITH due AS MATERIALIZED (\n"
@@ -105,8 +106,9 @@ def claim(table: JobTable, change: Change, *, up_to_priority: bool = False, amon
         "  WHERE n = 1 OR n < coalesce((SELECT min(n) FROM numbered WHERE is_suspect), n + 1)\n"
         "), taken AS (\n"
         f"  UPDATE {table} SET status = {change.status}, reserved_time = {_NOW}, host = $4, pid = $5,\n"
-        '    connection_id = pg_backend_pid(), "user" = current_user, _attempts = _attempts + 1,\n'
-        "    _token = $2, _lease_end = clock_timestamp() + make_interval(secs => $3)\n"
+        '    connection_id = pg_backend_pid(), "user" = current_user, version = $6,\n'
+        "    _attempts = _attempts + 1, _token = $2,\n"
+        "    _lease_end = clock_timestamp() + make_interval(secs => $3)\n"
         "  WHERE ctid = ANY (ARRAY(SELECT place FROM chosen))\n"
         f"  RETURNING {table.columns}, priority, scheduled_time\n"
         f") SELECT {table.values} FROM taken ORDER BY priority, scheduled_time, {table.columns}"
@@ -122,11 +124,18 @@ def next_due(table: JobTable, pending: str) -> str:
     )
 
 
+def is_held(table: JobTable, reserved: str) -> str:
+    """The query for whether any job is held by a lease."""
+    held = f"q.status = {literal(reserved)} AND q._token IS NOT NULL"
+    return f"SELECT EXISTS (SELECT FROM {table} q WHERE {held})"
+
+
 def reserve(table: JobTable, change: Change) -> str:
-    """The statement that takes given jobs without a lease; its parameters are keys, host and process."""
+    """The statement that takes given jobs without a lease; its parameters: keys, host, process, version."""
     return (
         f"UPDATE {table} q SET status = {change.status}, reserved_time = {_NOW}, host = $2, pid = $3,\n"
-        f'  connection_id = pg_backend_pid(), "user" = current_user, _attempts = q._attempts + 1, {_FREE}\n'
+        f'  connection_id = pg_backend_pid(), "user" = current_user, version = $4,\n'
+        f"  _attempts = q._attempts + 1, {_FREE}\n"
         f"FROM {table.given} WHERE {table.matches('k')} AND {change.condition}\n"
         f"  AND q.scheduled_time <= {_NOW} RETURNING e._n"
     )

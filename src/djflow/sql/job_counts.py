@@ -5,7 +5,9 @@ waits for anybody. Now and then one of them replaces the rows that there are by 
 else is about to. Those of a transaction that rolls back were never there.
 """
 
-from typing import Final
+from collections.abc import Callable
+from functools import partial
+from typing import Final, TypeAlias
 
 from djflow.model.names import TableName
 from djflow.sql.identifiers import literal, qualified, quote
@@ -34,51 +36,80 @@ def create_counts(schema: str) -> tuple[str, ...]:
         # Rows come and go at a rate that has nothing to do with how many there are.
         ") WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000)"
     )
-    return table, _create_function(schema, _body(_counts(schema)))
+    return table, _create_function(schema)
 
 
-def _create_function(schema: str, body: str) -> str:
+def _create_function(schema: str) -> str:
+    # Statements whose text is known keep their plans. It is not, once somebody has renamed the schema.
+    body = (
+        "BEGIN\n"
+        f"IF TG_TABLE_SCHEMA = {literal(schema)} THEN\n{_body(partial(_at_once, schema))}"
+        f"ELSE\n{_body(_by_name)}"
+        "END IF;\n"
+        "RETURN NULL;\n"
+        "END"
+    )
     return (
         f"CREATE OR REPLACE FUNCTION {_function(schema)}() RETURNS trigger LANGUAGE plpgsql\n"
         f"SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS {literal(body)}"
     )
 
 
-def _body(table: str) -> str:
+_Statement: TypeAlias = Callable[[str, str], str]
+"""Given the table of the counts and the name of the queue, as SQL has them."""
+
+
+def _at_once(schema: str, statement: _Statement) -> str:
+    return statement(_counts(schema), "TG_TABLE_NAME")
+
+
+def _by_name(statement: _Statement) -> str:
+    text = literal(statement(f"%1$I.{quote(_COUNTS)}", "$1"))
+    return f"EXECUTE format({text}, TG_TABLE_SCHEMA) USING TG_TABLE_NAME"
+
+
+def _body(run: Callable[[_Statement], str]) -> str:
     return (
-        "BEGIN\n"
-        "IF TG_OP = 'INSERT' THEN\n"
-        f"  INSERT INTO {table} SELECT TG_TABLE_NAME, status::text, count(*) FROM became GROUP BY status;\n"
-        "ELSIF TG_OP = 'UPDATE' THEN\n"
-        f"  INSERT INTO {table} SELECT TG_TABLE_NAME, status::text, sum(n) FROM (\n"
-        "    SELECT status, count(*) AS n FROM became GROUP BY status\n"
-        "    UNION ALL SELECT status, -count(*) FROM was GROUP BY status\n"
-        "  ) AS d GROUP BY status HAVING sum(n) <> 0;\n"
-        "ELSIF TG_OP = 'DELETE' THEN\n"
-        f"  INSERT INTO {table} SELECT TG_TABLE_NAME, status::text, -count(*) FROM was GROUP BY status;\n"
-        "ELSE\n"
-        f"  DELETE FROM {table} WHERE queue = TG_TABLE_NAME;\n"
+        f"IF TG_OP = 'INSERT' THEN\n  {run(_inserted)};\n"
+        f"ELSIF TG_OP = 'UPDATE' THEN\n  {run(_updated)};\n"
+        f"ELSIF TG_OP = 'DELETE' THEN\n  {run(_deleted)};\n"
+        f"ELSE\n  {run(_truncated)};\n"
         "END IF;\n"
         # A transaction that sees one moment would fail where another one has folded since.
         f"IF random() * {_FOLD_ONE_IN} < 1 AND current_setting('transaction_isolation') = 'read committed'\n"
-        f"   AND pg_try_advisory_xact_lock({_lock('TG_RELID')}) THEN\n"
-        f"  {_fold(table, 'TG_TABLE_NAME')};\n"
+        "   AND pg_try_advisory_xact_lock(hashtextextended('djflow job counts', TG_RELID::bigint)) THEN\n"
+        f"  {run(_folded)};\n"
         "END IF;\n"
-        "RETURN NULL;\n"
-        "END"
     )
 
 
-def _fold(table: str, queue: str) -> str:
+def _inserted(table: str, queue: str) -> str:
+    return f"INSERT INTO {table} SELECT {queue}, status::text, count(*) FROM became GROUP BY status"
+
+
+def _updated(table: str, queue: str) -> str:
+    return (
+        f"INSERT INTO {table} SELECT {queue}, status::text, sum(n) FROM (\n"
+        "    SELECT status, count(*) AS n FROM became GROUP BY status\n"
+        "    UNION ALL SELECT status, -count(*) FROM was GROUP BY status\n"
+        "  ) AS d GROUP BY status HAVING sum(n) <> 0"
+    )
+
+
+def _deleted(table: str, queue: str) -> str:
+    return f"INSERT INTO {table} SELECT {queue}, status::text, -count(*) FROM was GROUP BY status"
+
+
+def _truncated(table: str, queue: str) -> str:
+    return f"DELETE FROM {table} WHERE queue = {queue}"
+
+
+def _folded(table: str, queue: str) -> str:
     return (
         f"WITH gone AS (DELETE FROM {table} WHERE queue = {queue} RETURNING status, jobs)\n"
         f"  INSERT INTO {table} SELECT {queue}, status, sum(jobs) FROM gone"
         " GROUP BY status HAVING sum(jobs) <> 0"
     )
-
-
-def _lock(relation: str) -> str:
-    return f"hashtextextended('djflow job counts', {relation}::bigint)"
 
 
 def count_jobs(queue: TableName) -> tuple[str, ...]:

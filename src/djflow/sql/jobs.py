@@ -12,7 +12,7 @@ from djflow.errors import InvalidArgumentError
 from djflow.model.names import TableName
 from djflow.model.table import Attribute, CurrentTimestamp, Default, IndexSpec, Literal, Null, Table
 from djflow.model.types import CodecType, CoreType, DataType, EnumType, StoredType
-from djflow.sql.ddl import column_clause, column_comment
+from djflow.sql.ddl import column_clause, column_comment, drop_tables
 from djflow.sql.enums import SchemaEnum, enum_of
 from djflow.sql.identifiers import literal, qualified, quote
 from djflow.sql.indexes import create_these
@@ -145,6 +145,15 @@ def _comments(queue: Table) -> Iterator[str]:
             # As DataJoint writes it, with a space behind each comma.
             text = comment if column.name != "status" else comment.replace("','", "', '")
             yield f"COMMENT ON COLUMN {qualified(queue.name)}.{quote(column.name)} IS {literal(text)}"
+
+
+def drop_queue(queue: TableName) -> tuple[str, ...]:
+    """The statements that drop a queue; what is counted of it goes, whoever owns that.
+
+    >>> drop_queue(TableName("lab", "~~ana"))
+    ('TRUNCATE "lab"."~~ana"', 'DROP TABLE "lab"."~~ana"')
+    """
+    return f"TRUNCATE {qualified(queue)}", drop_tables([queue])
 
 
 def add_own_columns(queue: TableName) -> str:

@@ -35,7 +35,7 @@ OnConflict: TypeAlias = Literal["error", "skip", "update", "match"]
 _INSTANCE_NAMES: Final = frozenset(
     {name for name in vars(Relation) if not name.startswith("_")}
     | {"insert", "insert1", "describe", "table_name", "full_table_name", "populate", "progress", "key_source"}
-    | {"jobs"}
+    | {"jobs", "reads"}
     | {"_repr_html_", "__arrow_c_stream__", "alter", "delete", "delete_quick", "drop", "update1", "validate"}
     | {"copy_objects", "move_objects", "staged_insert1", "verify"}
 )
@@ -197,8 +197,8 @@ class Table(Relation, MovesObjects, metaclass=TableMeta):
     ) -> None:
         """Insert rows.
 
-        Sources are dicts, sequences, frames, Arrow data, numpy records, CSV or Parquet paths, generators
-        and queries.
+        Sources are dicts, sequences, frames, Arrow data, numpy records, CSV or Parquet paths, generators of
+        rows or of frames, Dask frames and delayed ones, and queries.
 
         All rows go in, or none: with `chunk_size`, all of a chunk or none of it.
         `on_conflict` says what becomes of rows whose primary key exists: "error" (the default) refuses them,

@@ -74,6 +74,13 @@ class HeldRows:
         self.nbytes += insert.nbytes
         return None
 
+    def counting(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Batches that are written at once, and count as of this call all the same."""
+        for batch in batches:
+            self.rows += batch.num_rows
+            self.nbytes += batch.nbytes
+            yield batch
+
     def _is_much(self, insert: "_Insert") -> bool:
         return self.rows + insert.size > _MOST_ROWS or self.nbytes + insert.nbytes > _MOST_BYTES
 

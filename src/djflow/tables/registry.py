@@ -1,8 +1,11 @@
 """The classes that a schema decorated."""
 
 from collections.abc import Iterator, Mapping
+from typing import Final
+from weakref import WeakKeyDictionary
 
 from djflow.model.names import TableName
+from djflow.relation.database import Database
 from djflow.tables.declared import Table
 from djflow.tables.tiers import Part
 
@@ -38,6 +41,20 @@ class Registry:
     def __iter__(self) -> Iterator[type[Table]]:
         """All classes, parts after their master."""
         return (cls for master in self._masters.values() for cls in (master, *parts_of(master)))
+
+
+_registries: Final[WeakKeyDictionary[Database, list[Registry]]] = WeakKeyDictionary()
+
+
+def register(database: Database, registry: Registry) -> None:
+    """Note that a database's schema has these classes."""
+    _registries.setdefault(database, []).append(registry)
+
+
+def classes_of(database: Database) -> dict[TableName, type[Table]]:
+    """All classes of this process that declare tables of a database."""
+    registries = _registries.get(database, ())
+    return {name: cls for registry in registries for name, cls in registry.by_table.items()}
 
 
 def parts_of(master: type[Table]) -> list[type[Part]]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from threading import get_ident
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from djflow.backend.introspect import introspect
 from djflow.definition import bind, located, parse
@@ -25,11 +25,14 @@ from djflow.tables.default import conn, require_shared_state
 from djflow.tables.objects.dropping import remaining_objects
 from djflow.tables.objects.journal import create_record
 from djflow.tables.prompt import asks, confirmed
-from djflow.tables.registry import Registry, parts_of
+from djflow.tables.registry import Registry, parts_of, register
 from djflow.tables.resolve import declaration_context, find_class
 from djflow.tables.rights import grants
 from djflow.tables.rights.administration import Administration
 from djflow.tables.tiers import Part
+
+if TYPE_CHECKING:
+    import polars as pl
 from djflow.tables.virtual.access import WithoutClasses
 
 C = TypeVar("C", bound=type)
@@ -88,6 +91,7 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
         check_schema_name(name)
         self._name = name
         self.connection.register(name, self._ensure)
+        register(self.connection, self.registry)
 
     # what it is
 
@@ -333,6 +337,12 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
         self._ensure()
         own = [table for table in self.catalog().tables if table.name.schema == self.database]
         return [table.name.table for table in dependency_order(own)]
+
+    def populate(self, *restrictions: Any, **options: Any) -> "pl.DataFrame":
+        """Make every key that is missing in the imported and computed tables: see `djflow.Flow.populate`."""
+        from djflow.populate.flow.flow import Flow
+
+        return Flow(self).populate(*restrictions, **options)
 
     def drop(self, prompt: bool | None = None) -> None:  # noqa: FBT001 - documented
         """Drop the schema with all tables and rows. Asks first in interactive use, unless `prompt` is False.

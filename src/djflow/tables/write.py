@@ -142,13 +142,13 @@ def insert(table: Table, source: Any, database: Database, options: InsertOptions
         )
         left = held.hold(table, source, options.on_conflict, batches)
         if left is not None:
-            insert_batches(table, left, database, options.on_conflict)
+            insert_batches(table, held.counting(left), database, options.on_conflict)
         return
     if isinstance(source, HasPlan):
         _insert_query(table, source, database, options)
         return
     for run in _runs(table, source, database, options):
-        insert_batches(table, run, database, options.on_conflict)
+        insert_batches(table, run if held is None else held.counting(run), database, options.on_conflict)
 
 
 def _runs(
@@ -241,7 +241,7 @@ def _insert_query(table: Table, source: HasPlan, database: Database, options: In
     names = _query_columns(table, plan.heading.names, options)
     for name in names:
         _check_codec(table, plan.heading[name])
-    database.ensure(plan.tables)
+    database.before_query(plan)
     session = database.session
     with session.transaction():
         statement = lower_insert(optimise(resolved(session, plan)).plan, names)

@@ -1,11 +1,14 @@
 """What workers take is theirs as long as their lease lasts, and nobody else can commit it."""
 
 import pickle
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from djflow.configuration import changed
 from djflow.errors import InvalidArgumentError, LeaseLostError
 from djflow.populate.queue import Claim, Failure, Jobs, Queue, Worker
 from djflow.populate.queue.transitions import Status
@@ -37,6 +40,41 @@ def test_a_claim_notes_who_took_the_job(queue: Queue, jobs: Jobs) -> None:
     [(user, connection)] = queue.database.query("SELECT current_user::text, pg_backend_pid()")
     assert (row["user"], row["connection_id"]) == (user, connection)
     assert row["created_time"] <= row["reserved_time"]
+
+
+def versioned(queue: Queue, monkeypatch: pytest.MonkeyPatch, method: str | None) -> None:
+    settings = changed(queue.database.settings, {"jobs": {"version_method": method}})
+    monkeypatch.setattr(queue.database, "_settings", lambda: settings)
+
+
+def test_a_job_notes_the_version_of_the_code_until_it_is_given_back(
+    queue: Queue, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    commit = ["-c", "user.name=n", "-c", "user.email=e", "commit", "-q", "--allow-empty", "-m", "m"]
+    for command in (["init", "-q"], commit):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    told = subprocess.run(["git", "rev-parse", "HEAD"], cwd=tmp_path, check=True, capture_output=True)
+    head = told.stdout.decode()[:12]
+    monkeypatch.chdir(tmp_path)
+    versioned(queue, monkeypatch, "git")
+    claim = queue.claim(2, HERE, 60)
+    queue.reserve([{"number": 2}], HERE)
+    assert jobs.reserved.to_arrays("version").tolist() == [head] * 3
+    queue.release(claim, [claim.keys[0]])
+    queue.fail(claim, [Failure(claim.keys[1], "boom")])
+    queue.finish({"number": 2}, keep=True)
+    versions = dict(zip(*jobs.to_arrays("status", "version"), strict=True))
+    assert versions == {"pending": "", "error": head, "success": head}
+
+
+@pytest.mark.parametrize("method", [None, "none"])
+def test_no_program_is_asked_for_a_version_that_nobody_wants(
+    queue: Queue, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, method: str | None
+) -> None:
+    versioned(queue, monkeypatch, method)
+    monkeypatch.setenv("PATH", "")
+    queue.claim(1, HERE, 60)
+    assert jobs.reserved.fetch1("version") == ""
 
 
 def test_the_urgent_come_first_and_those_that_are_due_later_wait(jobs: Jobs) -> None:
@@ -216,7 +254,7 @@ def test_a_claim_reads_the_first_of_the_queue_alone(queue: Queue) -> None:
         " SELECT n, 'pending', n % 10 FROM generate_series(10, 20000) n"
     )
     text = job_changes.claim(queue.jobs, change(Event.CLAIM))
-    for number, value in enumerate(("64", "1", "1.0", "'bench'", "7"), 1):
+    for number, value in enumerate(("64", "1", "1.0", "'bench'", "7", "''"), 1):
         text = text.replace(f"${number}", value)
     lines = [line for (line,) in database.query(f"EXPLAIN {text}")]
     assert any("status_priority_scheduled_time" in line for line in lines)

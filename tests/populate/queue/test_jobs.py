@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
@@ -250,6 +251,67 @@ def test_bookkeeping_is_not_among_the_tables(jobs: Jobs, double: Any, schema: Sc
     assert schema.list_tables() == ["#number", "__double"]
     double.drop(prompt=False)
     assert relations(jobs) == ["~job_counts", "~lineage"]
+
+
+def test_a_queue_can_be_dropped_and_is_made_anew(jobs: Jobs, double: Any) -> None:
+    jobs.drop()
+    jobs.refresh()
+    jobs.ignore({"number": 1})
+    with pytest.raises(InvalidArgumentError, match="whole queue"):
+        (jobs & "number = 2").drop()
+    jobs.drop()
+    name = jobs.table_model.name
+    assert relations(jobs) == ["~job_counts", "~lineage"]
+    for table in ("~job_counts", "~lineage"):
+        column = "queue" if table == "~job_counts" else "table_name"
+        found = f'SELECT count(*) FROM "{name.schema}"."{table}" WHERE {column} = $1'
+        assert jobs.connection.query(found, [name.table]) == [(0,)]
+    assert jobs.progress() == EMPTY
+    assert len(double) == 0
+    assert jobs.refresh()["added"] == 6
+    assert jobs.progress()["pending"] == 6
+
+
+def test_a_dropped_queue_comes_back_with_a_transaction_that_is_undone(jobs: Jobs) -> None:
+    jobs.refresh()
+    with pytest.raises(KeyError), jobs.connection.transaction:  # noqa: PT012 - what it undoes
+        jobs.drop()
+        raise KeyError
+    assert jobs.progress()["pending"] == 6
+    jobs.ignore({"number": 1})
+    assert jobs.progress()["ignore"] == 1
+
+
+@pytest.fixture
+def renamed(jobs: Jobs) -> Iterator[str]:
+    """The queue's schema, filled, under another name, quoted; the former name is that of another schema."""
+    jobs.refresh()
+    query, schema, name = jobs.connection.query, jobs.table_model.name.schema, '"a % ""name"" %1$I"'
+    query(f"ALTER SCHEMA {schema} RENAME TO {name}")
+    query(f"CREATE SCHEMA {schema}")
+    query(f'CREATE TABLE {schema}."~job_counts" (LIKE {name}."~job_counts")')
+    yield name
+    query(f"DROP SCHEMA {name} CASCADE")
+
+
+def test_a_queue_is_counted_where_its_schema_has_another_name(jobs: Jobs, renamed: str) -> None:
+    query, table, counts = jobs.connection.query, f'{renamed}."~~double"', f'{renamed}."~job_counts"'
+    for statement in (
+        f"UPDATE {table} SET status = 'error' WHERE number < 3",
+        f"DELETE FROM {table} WHERE number = 0",
+        f"INSERT INTO {table} (number, status, priority) VALUES (0, 'ignore', 5)",
+        *(
+            f"UPDATE {table} SET status = '{status}' WHERE number = 5"
+            for status in ("error", "pending") * 200
+        ),
+    ):
+        query(statement)
+    kept = query(f"SELECT status, sum(jobs)::int FROM {counts} GROUP BY 1 HAVING sum(jobs) <> 0")
+    assert dict(kept) == {"pending": 3, "error": 2, "ignore": 1}
+    assert query(f"SELECT count(*) FROM {counts}")[0][0] < 2000  # they were put together now and then
+    query(f"TRUNCATE {table}")
+    assert query(f"SELECT count(*) FROM {counts}") == [(0,)]
+    assert query(f'SELECT count(*) FROM {jobs.table_model.name.schema}."~job_counts"') == [(0,)]
 
 
 def test_a_queue_that_is_made_anew_counts_anew(jobs: Jobs, database: Database) -> None:

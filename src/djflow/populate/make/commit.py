@@ -14,11 +14,13 @@ from djflow.populate.keys import wanted
 from djflow.populate.make.inputs import Inputs, Versions
 from djflow.populate.make.protocol import Called, frame_of
 from djflow.populate.make.version import code_version
+from djflow.populate.reads.record import ReadsRecord
 from djflow.sql.job_metadata import write_metadata
 from djflow.tables.held import HeldRows
 from djflow.tables.write import write_held
 
 if TYPE_CHECKING:
+    from djflow.populate.reads.watch import Watch
     from djflow.populate.tiers import AutoPopulated
 
 
@@ -35,7 +37,7 @@ class Result:
 
     It began at `started` (UTC) and took `seconds` a key; `inputs` are the versions that it saw, of each key,
     or empty where these need no look. `attempt` counts from 1. `is_checked` tells that the keys were found in
-    `key_source` when the transaction of the call began.
+    `key_source` when the transaction of the call began. `watch` has seen what was read, if anybody has.
     """
 
     keys: tuple[Mapping[str, Any], ...]
@@ -46,6 +48,7 @@ class Result:
     inputs: Sequence[Versions]
     attempt: int
     is_checked: bool = False
+    watch: "Watch | None" = None
 
     @property
     def is_alone(self) -> bool:
@@ -53,8 +56,8 @@ class Result:
         return self.called.check is not None or self.called.insert is not None
 
 
-Inside: TypeAlias = Callable[[tuple[Mapping[str, Any], ...]], AbstractContextManager[None]]
-"""What a `make` of these keys runs in, where its inserts are written at once."""
+Inside: TypeAlias = Callable[[Result], AbstractContextManager[None]]
+"""What the rest of a call of `make` runs in, where its inserts are written at once."""
 
 Complete: TypeAlias = Callable[[Sequence[Mapping[str, Any]], Sequence[float]], object]
 """What else belongs into the transaction that commits these keys, each made in so many seconds."""
@@ -114,7 +117,7 @@ class Commit:
     def __init__(self, table: "AutoPopulated", complete: Complete) -> None:
         self._complete = complete
         self._table, self._database, self._inputs = table, table.connection, Inputs(table)
-        self._has_own_source = has_own_source(table)
+        self._has_own_source, self._reads = has_own_source(table), ReadsRecord(table)
         columns = {column.name for column in table.table_model.columns}
         self._has_metadata = "_job_start_time" in columns
 
@@ -138,16 +141,17 @@ class Commit:
             check_source(self._table, [key for each in results if not each.is_checked for key in each.keys])
         for result in results:
             if result.called.check is not None:
-                with inside(result.keys):
+                with inside(result):
                     result.called.check()
         write_held([result.held for result in results], self._database)
         for result in results:
             if result.called.insert is not None:
-                with inside(result.keys):
+                with inside(result):
                     result.called.insert()
         self._check_inputs(results)
         if self._has_metadata:
             self._write_metadata(results)
+        self._record_reads(results)
         made = [(key, result.seconds) for result in results for key in result.keys]
         self._complete([key for key, _ in made], [seconds for _, seconds in made])
 
@@ -157,6 +161,13 @@ class Commit:
         if unchecked:
             versions = [each for result in unchecked for each in result.inputs]
             self._inputs.check([key for result in unchecked for key in result.keys], versions)
+
+    def _record_reads(self, results: Sequence[Result]) -> None:
+        watched = [(result, result.watch) for result in results if result.watch is not None]
+        for _, watch in watched:
+            watch.check()  # make_insert may have read, too
+        if watched:
+            self._reads.write([(key, watch.found) for result, watch in watched for key in result.keys])
 
     def _write_metadata(self, results: Sequence[Result]) -> None:
         made = [(key, result) for result in results for key in result.keys]

@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -22,6 +22,8 @@ from djflow.populate.make.commit import Commit, Complete, Group, Result, nothing
 from djflow.populate.make.inputs import Inputs, SupersededError, Versions
 from djflow.populate.make.protocol import call
 from djflow.populate.make.under_way import UnderWay
+from djflow.populate.reads.mode import Reads
+from djflow.populate.reads.watch import Watch, Watching
 from djflow.populate.upstream import Ancestry, calling
 from djflow.tables.held import HeldRows, holding
 from djflow.tables.write import making
@@ -73,17 +75,23 @@ class Hand:
         table: "AutoPopulated",
         make_kwargs: Mapping[str, Any],
         complete: Complete = nothing_more,
+        reads: Reads = Reads.OPEN,
     ) -> None:
-        """`complete` is called with keys, and seconds of each, in the transaction that commits them."""
+        """`complete` is called with keys, and seconds of each, in the transaction that commits them.
+
+        `reads` says what becomes of reading what a key does not depend on.
+        """
         self._table, self._make_kwargs = table, make_kwargs
         self._name: Final = table.table_model.name
         self._session = table.connection.session
         self._ancestry, self._inputs, self._commit = Ancestry(table), Inputs(table), Commit(table, complete)
+        self._watching = None if reads is Reads.OPEN else Watching(table, reads)
         self._checks: dict[TableName, RowCheck] = {}
         self._expected: dict[tuple[Any, ...], Versions] = {}
         self._group = Group()
         self._again: deque[_Again] = deque()
         self._ended: list[Ended] = []
+        self._rows = self._nbytes = 0
 
     def expect(self, keys: Sequence[Mapping[str, Any]]) -> None:
         """Note which versions of their inputs keys have: what is made of others is made again."""
@@ -117,6 +125,7 @@ class Hand:
         if not present:
             return
         inputs = [versions[tuple(key.values())] for key in present]
+        watch = None if self._watching is None else self._watching.call(present)
         under_way = UnderWay(
             present,
             inputs,
@@ -124,14 +133,15 @@ class Hand:
             self._inputs,
             self,
             attempt,
+            watch,
         )
         try:
             with under_way.attempt(self._session):
-                with self._inside(present), holding(under_way.held), self._session.held_by(under_way):
+                with self._inside(present, watch), holding(under_way.held), self._session.held_by(under_way):
                     called = call(self._table, present, self._make_kwargs)
                 result = under_way.result(called)
                 if under_way.has_begun:
-                    self._commit.complete([result], self._inside)
+                    self._commit.complete([result], self._inside_again)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a scientist's code may raise anything
             self.settle_waiting()
             self._fail(present, attempt, error if under_way.has_begun else self._why(present, inputs, error))
@@ -155,7 +165,7 @@ class Hand:
 
     def _finish(self, result: Result, *, has_committed: bool) -> None:
         if has_committed:
-            self._ended += [Ended(key, End.MADE) for key in result.keys]
+            self._note_made(result)
             return
         if result.is_alone:
             self.settle_waiting()
@@ -172,9 +182,13 @@ class Hand:
             self.settle_waiting()
 
     @contextmanager
-    def _inside(self, keys: Keys) -> Iterator[None]:
-        with making(self._name), calling(self._ancestry, keys):
+    def _inside(self, keys: Keys, watch: "Watch | None") -> Iterator[None]:
+        watching = nullcontext() if watch is None else self._session.watched_by(watch)
+        with making(self._name), calling(self._ancestry, keys), watching:
             yield
+
+    def _inside_again(self, result: Result) -> AbstractContextManager[None]:
+        return self._inside(result.keys, result.watch)
 
     # commits
 
@@ -192,7 +206,7 @@ class Hand:
         if not results:
             return
         try:
-            self._commit.commit(results, self._inside)
+            self._commit.commit(results, self._inside_again)
         except Exception as error:  # noqa: BLE001 - three-part makes insert here, and may raise anything
             if len(results) == 1:
                 self._fail(results[0].keys, results[0].attempt, error)
@@ -201,7 +215,8 @@ class Hand:
             self._settle(results[:middle])
             self._settle(results[middle:])
         else:
-            self._ended += [Ended(key, End.MADE) for result in results for key in result.keys]
+            for result in results:
+                self._note_made(result)
 
     # ends
 
@@ -233,6 +248,16 @@ class Hand:
                 case IntegrityError() if not self._table.key_source & dict(key):
                     return End.SKIPPED
         return End.FAILED
+
+    def _note_made(self, result: Result) -> None:
+        self._ended += [Ended(key, End.MADE) for key in result.keys]
+        self._rows += result.held.rows
+        self._nbytes += result.held.nbytes
+
+    def take_written(self) -> tuple[int, int]:
+        """How many rows, and about how many bytes, were committed since this was asked last."""
+        written, self._rows, self._nbytes = (self._rows, self._nbytes), 0, 0
+        return written
 
     def _take_ended(self) -> list[Ended]:
         ended, self._ended = self._ended, []

@@ -43,7 +43,7 @@ def call(table: "AutoPopulated", keys: Sequence[Mapping[str, Any]], make_kwargs:
         table.make_batch(frame_of(table, keys), **make_kwargs)  # type: ignore[attr-defined] # it has it
         return Called()
     [key] = keys
-    if all(hasattr(table, name) for name in _PARTS):
+    if all(_defines(table, name) for name in _PARTS):
         return _call_parts(table, key, make_kwargs)
     result = table.make(dict(key), **make_kwargs)
     if inspect.iscoroutine(result):
@@ -56,7 +56,12 @@ def call(table: "AutoPopulated", keys: Sequence[Mapping[str, Any]], make_kwargs:
 
 def takes_batches(table: "AutoPopulated") -> bool:
     """Whether a class makes many keys by one call."""
-    return "make_batch" in dir(type(table))
+    return _defines(table, "make_batch")
+
+
+def _defines(table: "AutoPopulated", name: str) -> bool:
+    """Whether a class has a method of its own; an instance would look further."""
+    return any(name in vars(cls) for cls in type(table).__mro__)
 
 
 def frame_of(table: "AutoPopulated", keys: Sequence[Mapping[str, Any]]) -> "pl.DataFrame":

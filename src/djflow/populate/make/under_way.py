@@ -18,6 +18,7 @@ from djflow.tables.write import write_held
 if TYPE_CHECKING:
     from djflow.backend.session import Session
     from djflow.backend.transaction import Transaction
+    from djflow.populate.reads.watch import Watch
 
 
 class Waiting(Protocol):
@@ -46,6 +47,7 @@ class UnderWay:
     inputs: Inputs
     waiting: Waiting
     attempt_number: int
+    watch: "Watch | None" = None
     has_begun: bool = False
     _session: "Session | None" = None
     _transaction: "Transaction | None" = None
@@ -77,9 +79,11 @@ class UnderWay:
             )
 
     def result(self, called: Called) -> Result:
-        """What came of the call. Raises what writing its rows raised, although `make` may have caught it."""
+        """What came of the call. Raises what reading or writing raised in it, even if it caught that."""
         if self._failure is not None:
             raise self._failure
+        if self.watch is not None:
+            self.watch.check()
         taken = (time.perf_counter() - self._clock) / len(self.keys)
         # A transaction of its own has seen to the inputs when it began.
         versions = () if self.has_begun else self.versions
@@ -92,6 +96,7 @@ class UnderWay:
             versions,
             self.attempt_number,
             is_checked=self.has_begun,
+            watch=self.watch,
         )
 
     def before_reading(self, tables: Collection[TableName]) -> None:

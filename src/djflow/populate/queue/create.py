@@ -5,12 +5,19 @@ from typing import Final
 
 from djflow.backend.introspect import enums_of, relation_names
 from djflow.backend.session import Session
+from djflow.model.names import TableName
 from djflow.model.table import Table
 from djflow.sql import job_counts, jobs
 from djflow.sql.enums import plan_enums
 from djflow.sql.identifiers import qualified
 from djflow.sql.job_changes import JobTable
-from djflow.sql.lineage import create_lineage_table, delete_lineage, insert_lineage, lineage_columns
+from djflow.sql.lineage import (
+    LINEAGE_TABLE,
+    create_lineage_table,
+    delete_lineage,
+    insert_lineage,
+    lineage_columns,
+)
 from djflow.tables.objects.aside import aside
 from djflow.tables.rights import grants
 
@@ -68,6 +75,15 @@ def create_queue(session: Session, target: Table) -> Place:
     made = find_queue(other, target)  # the view of a transaction around may be older
     assert made is not None  # noqa: S101 - it was created above
     return made
+
+
+def drop_queue(session: Session, queue: TableName) -> None:
+    """Drop a queue with its jobs and what is recorded of it. Raises `AccessError` if it is another role's."""
+    with session.transaction():
+        for statement in jobs.drop_queue(queue):
+            session.execute(statement)
+        if LINEAGE_TABLE in relation_names(session.connection, queue.schema):
+            session.execute(delete_lineage(queue.schema), [[queue.table]])
 
 
 def _creating_session(session: Session, target: Table) -> Session:

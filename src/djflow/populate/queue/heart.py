@@ -1,6 +1,7 @@
 """A thread that extends the leases of this process's claims while their keys are being computed."""
 
 import threading
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
@@ -10,20 +11,20 @@ from djflow.errors import DjflowError
 from djflow.populate.queue.holding import Claim
 from djflow.populate.queue.queue import Queue
 
-LEASE: Final = 60.0  # seconds for which jobs of a worker that died stay with it
 _BEATS: Final = 4  # a lease
 
 
 class Heart:
-    """Extends the leases of claims for as long as they are held. A context manager.
+    """Extends the leases of claims, of one queue or several, for as long as they are held. A context manager.
 
     Where a `make` keeps the interpreter to itself for longer than a lease, others may take its jobs; the
     claim's token then refuses its results.
     """
 
-    def __init__(self, queue: Queue, lease: float = LEASE) -> None:
-        self._queue, self.lease = queue, lease
-        self._tokens: set[int] = set()
+    def __init__(self, lease: float) -> None:
+        """`lease` is for how many seconds jobs of a worker that died stay with it."""
+        self.lease = lease
+        self._held: dict[int, Queue] = {}
         self._lock, self._end = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="djflow-leases", daemon=True)
 
@@ -38,19 +39,25 @@ class Heart:
         self._thread.join()
 
     @contextmanager
-    def holding(self, claim: Claim) -> Iterator[None]:
+    def holding(self, queue: Queue, claim: Claim) -> Iterator[None]:
         """While the jobs of a claim are being computed."""
         with self._lock:
-            self._tokens.add(claim.token)
+            self._held[claim.token] = queue
         try:
             yield
         finally:
             with self._lock:
-                self._tokens.discard(claim.token)
+                self._held.pop(claim.token, None)
 
     def _run(self) -> None:
         while not self._end.wait(self.lease / _BEATS):
-            with self._lock:
-                tokens = tuple(self._tokens)
-            with suppress(DjflowError):  # the next beat, or the commit, will tell
-                self._queue.heartbeat(tokens, self.lease)
+            for queue, tokens in self._by_queue().items():
+                with suppress(DjflowError):  # the next beat, or the commit, will tell
+                    queue.heartbeat(tokens, self.lease)
+
+    def _by_queue(self) -> dict[Queue, list[int]]:
+        found = defaultdict[Queue, list[int]](list)
+        with self._lock:
+            for token, queue in self._held.items():
+                found[queue].append(token)
+        return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from djflow.errors import InvalidArgumentError, QueryError
 from djflow.model.table import Table as TableModel
 from djflow.planner.nodes import Empty, Node, Scan
-from djflow.populate.queue.create import Place, find_queue
+from djflow.populate.queue.create import Place, drop_queue, find_queue
 from djflow.populate.queue.holding import Failure, Worker
 from djflow.populate.queue.queue import Queue
 from djflow.populate.queue.refresh import Due, refresh
@@ -183,6 +183,21 @@ class Jobs(FreeTable):
         if self._place() is None:
             return 0 if get_count else None
         return super().delete_quick(get_count=get_count)
+
+    def drop(self, prompt: bool | None = None, part_integrity: str = "enforce") -> None:  # noqa: FBT001
+        """Drop the queue, jobs included; nothing depends on it, so nobody is asked.
+
+        Whoever needs a queue makes another one, without the errors and the keys to be passed over that were
+        in this one. Nothing happens where there is none. The arguments are those of other tables and change
+        nothing. Raises `InvalidArgumentError` for some of the jobs: `delete()` removes those.
+        """
+        del prompt, part_integrity
+        if self._plan is not None:
+            raise InvalidArgumentError("drop takes the whole queue; delete() removes the chosen jobs.")
+        place = self._place()
+        if place is not None:
+            drop_queue(self._database.session, place.jobs.name)
+        self.__dict__.pop("queue", None)  # which knows the one that there was
 
 
 def _priority(given: object) -> int:

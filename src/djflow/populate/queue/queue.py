@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from djflow.errors import InvalidArgumentError, LeaseLostError
 from djflow.model.table import Table
+from djflow.populate.make.version import code_version
 from djflow.populate.queue.backoff import Retries
 from djflow.populate.queue.create import create_queue
 from djflow.populate.queue.holding import Claim, Failure, Worker
@@ -76,7 +77,7 @@ class Queue:
         if n < 1 or lease_seconds <= 0:
             raise InvalidArgumentError(f"A claim takes jobs for a time, not {n} for {lease_seconds} seconds.")
         token = new_token() if token is None else token
-        values: list[Any] = [n, token, float(lease_seconds), worker.host, worker.pid]
+        values: list[Any] = [n, token, float(lease_seconds), worker.host, worker.pid, self._version]
         values += [] if max_priority is None else [max_priority]
         jobs, session = self.jobs, self.database.session
         rows = keys_among(among, jobs, session, len(values))
@@ -86,6 +87,11 @@ class Queue:
         taken = session.execute(statement, [*values, *rows.values])
         return Claim(token, tuple(dict(zip(jobs.key, key, strict=True)) for key in taken))
 
+    @property
+    def _version(self) -> str:
+        """The version of the code that is going to compute, if the settings want it to be known."""
+        return code_version(self.database.settings.jobs.version_method)
+
     def next_due(self) -> float | None:
         """Seconds until the first pending job is due, which may be now; None where none is pending.
 
@@ -94,10 +100,15 @@ class Queue:
         [(seconds,)] = self._run(sql.next_due(self.jobs, str(Status.PENDING)), ())
         return None if seconds is None else float(seconds)
 
+    def is_held(self) -> bool:
+        """Whether somebody holds a job by a lease, whether that has ended or not."""
+        [(held,)] = self._run(sql.is_held(self.jobs, Status.RESERVED.value), ())
+        return bool(held)
+
     def reserve(self, keys: Sequence[Mapping[str, Any]], worker: Worker) -> int:
         """Take given jobs without a lease, as DataJoint's workers do; how many of them were due."""
         statement = sql.reserve(self.jobs, change(Event.CLAIM))
-        return len(self._run(statement, [self._json(keys), worker.host, worker.pid]))
+        return len(self._run(statement, [self._json(keys), worker.host, worker.pid, self._version]))
 
     def heartbeat(self, tokens: Iterable[int], lease_seconds: float) -> frozenset[int]:
         """Have leases end `lease_seconds` from now; the tokens that hold no job any more."""

@@ -1,0 +1,77 @@
+"""Keys of one table as a task of an executor: what goes out, and what comes back."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from djflow.errors import DjflowError
+from djflow.executors.failure import Failure
+from djflow.executors.task import TaskContext
+from djflow.populate.outcome import Outcome
+from djflow.populate.queue.holding import Claim
+from djflow.populate.reserved import ReservedRun, Share
+from djflow.populate.serial import SerialRun
+from djflow.populate.telling import with_key
+
+if TYPE_CHECKING:
+    from djflow.populate.calls import Calls
+    from djflow.populate.tiers import AutoPopulated
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Keys for one task; `claim` is what they were taken from the queue by."""
+
+    table: "type[AutoPopulated]"
+    keys: tuple[Mapping[str, Any], ...]
+    claim: Claim | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a task sends home: numbers, and what went wrong with keys."""
+
+    made: int
+    skipped: int
+    errors: tuple[tuple[Mapping[str, Any], Failure], ...]
+    seconds: float
+    rows: int
+    nbytes: int
+
+    def failed(self) -> tuple[tuple[Mapping[str, Any], BaseException], ...]:
+        """The keys that are errors, and what was raised."""
+        return tuple((key, _exception(key, failure)) for key, failure in self.errors)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a task does: it makes the keys of a batch."""
+
+    batch: Batch
+    calls: "Calls"
+
+    def __call__(self, context: TaskContext) -> Report:
+        """Make them, until it is asked to stop; errors are told, not raised."""
+        begun, table = time.perf_counter(), self.batch.table()
+        outcome = self._make(table, context.should_stop)
+        errors = tuple((key, Failure.of(error).travelling()) for key, error in outcome.errors)
+        seconds = time.perf_counter() - begun
+        return Report(outcome.made, outcome.skipped, errors, seconds, outcome.rows, outcome.nbytes)
+
+    def _make(self, table: "AutoPopulated", should_stop: Callable[[], bool]) -> Outcome:
+        calls, claim = self.calls, self.batch.claim
+        if claim is None:
+            keys = [dict(key) for key in self.batch.keys]
+            return SerialRun(table, calls, suppress_errors=True, should_stop=should_stop).run(keys)
+        run = ReservedRun(table, Share(), calls, suppress_errors=True, should_stop=should_stop)
+        return run.make(claim)
+
+
+def _exception(key: Mapping[str, Any], failure: Failure) -> BaseException:
+    if failure.exception is not None:
+        return failure.exception
+    error = DjflowError(f"{failure.kind}: {failure.message}")
+    error.add_note(failure.traceback)
+    with_key(error, dict(key))
+    return error
