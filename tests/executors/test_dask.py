@@ -206,3 +206,17 @@ def test_workers_leave_the_set_up_of_a_program_that_died(cluster: Any, tmp_path:
         sleep(0.1)
     assert left_behind(cluster) == []
     assert [line.split()[0] for line in log.read_text().splitlines()] == ["enter", "leave"]
+
+
+def test_tasks_that_wait_for_workers_to_come_are_told_once(
+    cluster: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("WARNING", "djflow.executors"), DaskExecutor(cluster) as executor:
+        for number in range(2):
+            executor.submit(Task(str(number), Doubled(1), {"telescope": 2}))
+        executor.submit(Task("plain", Doubled(1)))
+        assert len(executor.cancel_pending()) >= 2
+    told = [record.message for record in caplog.records if record.name.startswith("djflow.executors")]
+    assert told == [
+        "No worker of the cluster has telescope=2: tasks wait until one comes that was started with it."
+    ]

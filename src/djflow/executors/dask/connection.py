@@ -48,6 +48,14 @@ class Connection:
         except (OSError, TimeoutError, RuntimeError) as error:  # RuntimeError: it was closed meanwhile
             raise ClusterLostError("The scheduler of the cluster does not answer.") from error
 
+    def has_worker_with(self, resources: Mapping[str, float]) -> bool:
+        """Whether a worker was started with so much of everything, however busy it is."""
+        workers = self.ask("identity")["workers"].values()
+        return any(
+            all(worker["resources"].get(name, 0) >= amount for name, amount in resources.items())
+            for worker in workers
+        )
+
     def register(self, plugin: "WorkerPlugin") -> None:
         """Give all workers a plugin, those that are there and those to come."""
         for _ in range(_TRIES):

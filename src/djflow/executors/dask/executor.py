@@ -1,5 +1,6 @@
 """Tasks on a cluster."""
 
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from time import monotonic
@@ -17,6 +18,7 @@ from djflow.executors.pickling import packed, unpacked
 from djflow.executors.remote import told
 from djflow.executors.task import NO_RESOURCES, Setup, Task, no_setup
 
+_LOGGER: Final = logging.getLogger(__name__)
 _LOOK: Final = 0.5  # seconds between looks at the connection
 _COUNT: Final = 2.0  # seconds between counts of the workers, which come and go
 _GONE: Final = "The worker died, or left the cluster, while it ran the task."
@@ -47,6 +49,7 @@ class DaskExecutor(Executor):
         self._futures: dict[str, tuple[str, Any]] = {}  # by the task's id
         self._begun: dict[str, str] = {}  # the worker, by the task's id
         self._submitted = 0
+        self._looked_for: set[tuple[tuple[str, float], ...]] = set()
         self._is_open = False
         self._counted = (0, -_COUNT)
 
@@ -72,6 +75,7 @@ class DaskExecutor(Executor):
             raise closed()
         self._cluster.check()
         data = packed(task.run, f"Task {task.id!r}")
+        self._look_for(task.resources)
         self._ledger.enter(task)
         self._submitted += 1
         key = f"djflow-{self._run}-{self._submitted}"
@@ -89,6 +93,18 @@ class DaskExecutor(Executor):
         )
         self._futures[task.id] = key, future
         future.add_done_callback(lambda future: self._dask_is_through(task, future))
+
+    def _look_for(self, resources: Mapping[str, float]) -> None:
+        """Tell once where tasks wait for workers that are yet to come."""
+        asked = tuple(sorted(resources.items()))
+        if not asked or asked in self._looked_for:
+            return
+        self._looked_for.add(asked)
+        if not self._cluster.has_worker_with(resources):
+            _LOGGER.warning(
+                "No worker of the cluster has %s: tasks wait until one comes that was started with it.",
+                ", ".join(f"{name}={amount:g}" for name, amount in asked),
+            )
 
     def next_event(self, timeout: float | None = None) -> Event | None:
         """Wait for the next event; `ClusterLostError` where the scheduler is gone."""
