@@ -336,3 +336,36 @@ def test_summary_is_a_frame_with_a_row_a_table(schema: Schema, computed: Any) ->
     frame = dj.Flow(schema).populate(display_progress=False)
     assert frame.drop("seconds", "bytes").rows() == [("A", 5, 0, 0, 5)]
     assert frame.schema["seconds"] == pl.Float64
+
+
+def test_schemas_and_diagrams_populate_themselves(schema: Schema, source: Any, computed: Any) -> None:
+    first = computed("A", "-> Item")
+    last = computed("B", "-> A")
+    frame = dj.Diagram(first).populate({"item": 1}, display_progress=False)
+    assert frame.select("table", "made").rows() == [("A", 1)]
+    frame = schema.populate(display_progress=False)
+    assert frame.select("table", "made").rows() == [("A", 4), ("B", 5)]
+    assert len(last) == len(source)
+
+
+def test_what_is_read_can_be_looked_at(schema: Schema, source: Any, computed: Any) -> None:
+    first = computed("A", "-> Item", then=lambda *_: len(source) and None)
+    frame = schema.populate(display_progress=False, reads="strict")
+    assert frame["failed"].to_list() == [5]
+    first.jobs.errors.delete()
+    with pytest.warns(dj.errors.ReadsWarning, match="item"):
+        schema.populate({"item": 0}, display_progress=False, reads="warn")
+    assert first.reads()["outside"].to_list() == [[f"{schema.database}.item"]]
+    with pytest.raises(InvalidArgumentError, match="strict"):
+        schema.populate(reads="strickt")
+
+
+def test_what_runs_did_is_kept_and_out_of_sight(schema: Schema, computed: Any) -> None:
+    computed("A", "-> Item")
+    before = schema.list_tables()
+    schema.populate(display_progress=False)
+    schema.populate(display_progress=False)
+    runs = schema.connection.query(f'SELECT table_name, made, rows FROM "{schema.database}"."~runs"')
+    assert runs == [("__a", 5, 5)]
+    assert schema.list_tables() == before
+    assert "runs" not in schema.save()

@@ -20,7 +20,7 @@ from djflow.errors import (
 from djflow.model.names import TableName
 from djflow.populate.make.commit import Commit, Complete, Group, Result, nothing_more
 from djflow.populate.make.inputs import Inputs, SupersededError, Versions
-from djflow.populate.make.protocol import call
+from djflow.populate.make.protocol import caller
 from djflow.populate.make.under_way import UnderWay
 from djflow.populate.reads.mode import Reads
 from djflow.populate.reads.watch import Watch, Watching
@@ -81,7 +81,7 @@ class Hand:
 
         `reads` says what becomes of reading what a key does not depend on.
         """
-        self._table, self._make_kwargs = table, make_kwargs
+        self._table, self._call = table, caller(table, make_kwargs)
         self._name: Final = table.table_model.name
         self._session = table.connection.session
         self._ancestry, self._inputs, self._commit = Ancestry(table), Inputs(table), Commit(table, complete)
@@ -138,7 +138,7 @@ class Hand:
         try:
             with under_way.attempt(self._session):
                 with self._inside(present, watch), holding(under_way.held), self._session.held_by(under_way):
-                    called = call(self._table, present, self._make_kwargs)
+                    called = self._call(present)
                 result = under_way.result(called)
                 if under_way.has_begun:
                     self._commit.complete([result], self._inside_again)

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pyarrow as pa
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from djflow.populate.tiers import AutoPopulated
 
 _PARTS: Final = ("make_fetch", "make_compute", "make_insert")
+
+Caller: TypeAlias = "Callable[[Sequence[Mapping[str, Any]]], Called]"
+"""Makes keys. Raises whatever the class's methods raise; `NotImplementedError` where it has none."""
 
 Check: TypeAlias = Callable[[], None]
 """Raises `InputChangedError` where what was fetched has changed since; called where the result commits."""
@@ -34,17 +38,27 @@ class Called:
     insert: Callable[[], object] | None = None
 
 
-def call(table: "AutoPopulated", keys: Sequence[Mapping[str, Any]], make_kwargs: Mapping[str, Any]) -> Called:
-    """Call `make_batch` with keys, or with the only one of them `make`, or `make_fetch` and `make_compute`.
+def caller(table: "AutoPopulated", make_kwargs: Mapping[str, Any]) -> Caller:
+    """How keys of a table are made: by `make_batch`, by `make_fetch` and `make_compute`, or by `make`.
 
-    Raises `NotImplementedError` for a class that defines none of them.
+    But for `make_batch`, one key by a call.
     """
     if takes_batches(table):
-        table.make_batch(frame_of(table, keys), **make_kwargs)  # type: ignore[attr-defined] # it has it
-        return Called()
-    [key] = keys
+        return partial(_call_batch, table, make_kwargs)
     if all(_defines(table, name) for name in _PARTS):
-        return _call_parts(table, key, make_kwargs)
+        return partial(_call_parts, table, make_kwargs)
+    return partial(_call_make, table, make_kwargs)
+
+
+def _call_batch(table: Any, make_kwargs: Mapping[str, Any], keys: Sequence[Mapping[str, Any]]) -> Called:
+    table.make_batch(frame_of(table, keys), **make_kwargs)
+    return Called()
+
+
+def _call_make(
+    table: "AutoPopulated", make_kwargs: Mapping[str, Any], keys: Sequence[Mapping[str, Any]]
+) -> Called:
+    [key] = keys
     result = table.make(dict(key), **make_kwargs)
     if inspect.iscoroutine(result):
         result.close()
@@ -77,7 +91,8 @@ def frame_of(table: "AutoPopulated", keys: Sequence[Mapping[str, Any]]) -> "pl.D
     return frame
 
 
-def _call_parts(table: Any, key: Mapping[str, Any], make_kwargs: Mapping[str, Any]) -> Called:
+def _call_parts(table: Any, make_kwargs: Mapping[str, Any], keys: Sequence[Mapping[str, Any]]) -> Called:
+    [key] = keys
     fetched = _as_tuple(table.make_fetch(dict(key), **make_kwargs))
     before = fingerprint(fetched)
     computed = _as_tuple(table.make_compute(dict(key), *fetched))
