@@ -6,9 +6,16 @@ from typing import Any
 import pytest
 
 
+@pytest.fixture
+def cluster(cluster_of_two: Any) -> Any:
+    """A client of a cluster of two worker processes, both of which are there."""
+    cluster_of_two.wait_for_workers(2, timeout=60)
+    return cluster_of_two
+
+
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Any]:
-    """A client of a cluster of two worker processes."""
+def cluster_of_two() -> Iterator[Any]:
+    """A client of a cluster of two worker processes, which are started anew when a test kills them."""
     distributed: Any = pytest.importorskip("distributed")
     with (
         distributed.LocalCluster(

@@ -80,7 +80,7 @@ def _populate(options: argparse.Namespace) -> None:
 
     flow = Flow(*found(options.targets))
     if options.plan:
-        print(flow.plan(*options.where))
+        _show(flow.plan(*options.where))
         return
     _end(flow.populate(*options.where, executor=options.executor, workers=options.workers))
 
@@ -92,7 +92,14 @@ def _watch(options: argparse.Namespace) -> None:
     _end(flow.populate(*options.where, executor=options.executor, workers=options.workers, watch=True))
 
 
+def _show(frame: Any) -> None:
+    import polars as pl
+
+    with pl.Config(tbl_rows=-1, tbl_cols=-1, fmt_str_lengths=64, tbl_width_chars=160):
+        print(frame)
+
+
 def _end(summary: Any) -> None:
-    print(summary)
+    _show(summary)
     if summary["failed"].sum():
         raise SystemExit(1)

@@ -21,8 +21,8 @@ class JobsSettings:
     """How computed tables are populated.
 
     `stale_timeout` and `lease` are in seconds. `default_priority` is from 0 to 255, lower is sooner.
-    `version_method` is `"git"`, `"none"` or `None`. `add_job_metadata` adds hidden columns with start, duration
-    and version.
+    `version_method` is `"git"`, `"none"` or `None`. `add_job_metadata` adds hidden columns with start,
+    duration and version.
     """
 
     auto_refresh: bool = True

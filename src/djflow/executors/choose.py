@@ -1,7 +1,7 @@
 """Executors by the names that people give."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from djflow.errors import ExecutorError, did_you_mean
@@ -9,7 +9,7 @@ from djflow.executors.dask.executor import DaskExecutor
 from djflow.executors.executor import Executor
 from djflow.executors.processes.executor import ProcessesExecutor
 from djflow.executors.serial import SerialExecutor
-from djflow.executors.task import NO_RESOURCES, Setup, no_setup
+from djflow.executors.task import NO_RESOURCES, Setup, no_setup, nobody_asks
 from djflow.executors.threads import ThreadsExecutor
 
 if TYPE_CHECKING:
@@ -26,10 +26,12 @@ def executor_of(
     workers: int | None = None,
     setup: Setup = no_setup,
     resources: Mapping[str, float] = NO_RESOURCES,
+    should_stop: Callable[[], bool] = nobody_asks,
 ) -> Executor:
     """The executor that is meant by a name, by the address of a Dask scheduler, or by a Dask client.
 
-    `workers` (default: one a processor) counts those of this machine; `serial` has one.
+    `workers` (default: one a processor) counts those of this machine; `serial` has one, whose tasks ask
+    `should_stop`, for nobody can tell them.
 
     >>> executor_of("serial").slots, executor_of("threads", workers=3).slots
     (1, 3)
@@ -37,7 +39,7 @@ def executor_of(
     options: dict[str, Any] = {"setup": setup, "resources": resources}
     match choice:
         case "serial":
-            return SerialExecutor(**options)
+            return SerialExecutor(**options, should_stop=should_stop)
         case "threads":
             return ThreadsExecutor(workers or _processors(), **options)
         case "processes":

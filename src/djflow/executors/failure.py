@@ -5,6 +5,8 @@ import traceback
 from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
+from djflow.errors import DjflowError
+
 LONGEST: Final = 50_000  # characters of a message or traceback, bytes of a pickled exception
 _CUT: Final = "\n[...]\n"
 
@@ -39,6 +41,18 @@ class Failure:
         except Exception:  # noqa: BLE001 - the user's classes may raise anything here
             return replace(self, exception=None)
         return self if len(pickled) <= LONGEST else replace(self, exception=None)
+
+    def as_error(self) -> BaseException:
+        """What was raised, or, where that did not survive the way, an error that tells of it."""
+        if self.exception is not None:
+            return self.exception
+        error = DjflowError(str(self))
+        error.add_note(self.traceback)
+        return error
+
+    def __reduce__(self) -> tuple[object, ...]:
+        found = self.travelling()
+        return Failure, (found.kind, found.message, found.traceback, found.exception)
 
     def __str__(self) -> str:
         """As the last line of a traceback."""

@@ -37,7 +37,7 @@ def run_packed(run: bytes, context: TaskContext) -> tuple[str, bytes]:
             return "done", packed(outcome, "The result of a task")
         except UnpicklableTaskError as error:
             outcome = Failure.of(error)
-    return "failed", packed(outcome.travelling(), "A failure")
+    return "failed", packed(outcome, "A failure")
 
 
 def told(task: Task, kind: str, data: bytes) -> Started | Message | Done | Failed:

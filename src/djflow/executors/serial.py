@@ -1,7 +1,7 @@
 """Tasks one after another, where the caller is."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
@@ -10,7 +10,7 @@ from djflow.executors.events import Done, Event, Failed, Message, Started
 from djflow.executors.executor import Executor, attempt, closed, same_id
 from djflow.executors.failure import Failure
 from djflow.executors.setups import enter
-from djflow.executors.task import NO_RESOURCES, Setup, Task, TaskContext, no_setup
+from djflow.executors.task import NO_RESOURCES, Setup, Task, TaskContext, no_setup, nobody_asks
 from djflow.executors.waiting import WaitingTasks
 
 
@@ -26,8 +26,15 @@ class SerialExecutor(Executor):
     ['Started', 'Done']
     """
 
-    def __init__(self, *, setup: Setup = no_setup, resources: Mapping[str, float] = NO_RESOURCES) -> None:
-        self._setup = setup
+    def __init__(
+        self,
+        *,
+        setup: Setup = no_setup,
+        resources: Mapping[str, float] = NO_RESOURCES,
+        should_stop: Callable[[], bool] = nobody_asks,
+    ) -> None:
+        """`should_stop` is how a task hears what it cannot be told while it has the thread."""
+        self._setup, self._should_stop = setup, should_stop
         self._waiting = WaitingTasks(resources)
         self._events: deque[Event] = deque()
         self._unfinished: dict[str, Task] = {}
@@ -122,7 +129,7 @@ class SerialExecutor(Executor):
             worker="serial",
             state=self._state,
             report=lambda payload: self._events.append(Message(task, payload)),
-            should_stop=lambda: self._stopping,
+            should_stop=lambda: self._stopping or self._should_stop(),
         )
         try:
             outcome = attempt(task.run, context, passing=(KeyboardInterrupt,))

@@ -42,6 +42,11 @@ class Task:
     priority: int = 0
 
 
+def nobody_asks() -> bool:
+    """Nobody asks to stop."""
+    return False
+
+
 def no_setup() -> AbstractContextManager[None]:
     """Workers that need nothing."""
     return nullcontext()

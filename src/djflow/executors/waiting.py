@@ -26,13 +26,17 @@ class WaitingTasks:
 
     def add(self, task: Task) -> None:
         """Let a task wait; one that asks for more than there will ever be is refused."""
-        for name, amount in task.resources.items():
+        self.check(task.resources)
+        # The number of arrival is unique, so that tasks themselves are never compared.
+        insort(self._waiting, (-task.priority, next(self._arrival), task))
+
+    def check(self, resources: Mapping[str, float]) -> None:
+        """Raise `ExecutorError` for more than there will ever be."""
+        for name, amount in resources.items():
             if amount > self._total.get(name, 0):
                 raise ExecutorError(
                     f"A task needs {amount:g} of {name!r}; this executor has {self._total.get(name, 0):g}."
                 ).suggest(f"Give the executor resources={{{name!r}: {amount:g}}}.")
-        # The number of arrival is unique, so that tasks themselves are never compared.
-        insort(self._waiting, (-task.priority, next(self._arrival), task))
 
     def take(self) -> Task | None:
         """The next task, with its resources; None where none can begin."""

@@ -37,8 +37,8 @@ class Supply(Protocol):
         """For how many seconds to wait, where nothing is left and nothing in flight; None for the end."""
         ...
 
-    def returned(self, batch: Batch, put_off: int) -> None:
-        """A task came to its end, and told what became of each key; so many will come again."""
+    def returned(self, batch: Batch, put_off: int, rows: int) -> None:
+        """A task came to its end, and wrote so many rows; so many of its keys were put off."""
         ...
 
     def lost(self, batch: Batch, reason: str) -> GivenUp:
@@ -71,7 +71,7 @@ class ListedBatches(Supply):
         """All keys were taken."""
         return None
 
-    def returned(self, batch: Batch, put_off: int) -> None:
+    def returned(self, batch: Batch, put_off: int, rows: int) -> None:
         """Nobody else needs to know."""
 
     def lost(self, batch: Batch, reason: str) -> GivenUp:
@@ -120,11 +120,12 @@ class ClaimedBatches(Supply):
             return None
         if self.queue.expire()[0]:
             return 0.0
-        due = self.queue.next_due()
+        due = self.queue.next_due(self._share.priority, among=self._share.among)
         return due if due is not None and (due <= _LONGEST_PAUSE or self._has_put_off) else None
 
-    def returned(self, batch: Batch, put_off: int) -> None:
+    def returned(self, batch: Batch, put_off: int, rows: int) -> None:
         """Their leases need no extension any more."""
+        del rows
         self._has_put_off = self._has_put_off or put_off > 0
         self._let_go(batch)
 
@@ -157,7 +158,17 @@ class ClaimedBatches(Supply):
 
     def is_held_elsewhere(self) -> bool:
         """Whether others compute jobs of the queue, and extend their leases."""
-        return self.queue.is_held()
+        return self.queue.is_held(self._share.among)
+
+    def count(self) -> int:
+        """How many jobs are there to be taken, as far as that is known now."""
+        pending, share = self._jobs.pending, self._share
+        found = len(pending if share.among is None else pending & share.among)
+        return found if self._left is None else min(found, self._left)
+
+    def has_left(self) -> bool:
+        """Whether jobs are left, due or not, or others have them."""
+        return self.queue.has_left(self._share.among)
 
     def _let_go(self, batch: Batch) -> None:
         if batch.claim is not None:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from djflow.executors.events import Done, Failed, Started, WorkerLost
 from djflow.executors.events import Event as TaskEvent
+from djflow.executors.failure import Failure
 from djflow.executors.sizing import Sizing
-from djflow.executors.task import Task
+from djflow.executors.task import Task, nobody_asks
 from djflow.populate.batches import Supply
 from djflow.populate.calls import Calls
 from djflow.populate.events import Began, Ended, Event
-from djflow.populate.serial import never
 from djflow.populate.telling import with_key
 from djflow.populate.work import Batch, Report, Work
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _AHEAD: Final = 2  # tasks in flight, a slot
 _POLL: Final = 0.2  # seconds
 _MOST: Final = 256  # keys a task
+_MOST_IN_A_ROW: Final = 5  # tasks of a table that fail as a whole
 
 Needs: TypeAlias = tuple[tuple[str, float], ...]
 """The resources that a task occupies."""
@@ -32,13 +33,14 @@ Needs: TypeAlias = tuple[tuple[str, float], ...]
 class Dispatch:
     """One run: an iterator of what happens, which does the work while it is read."""
 
-    def __init__(self, supply: Supply, calls: Calls, should_stop: Callable[[], bool] = never) -> None:
+    def __init__(self, supply: Supply, calls: Calls, should_stop: Callable[[], bool] = nobody_asks) -> None:
         self._supply, self._calls, self._should_stop = supply, calls, should_stop
         self._sizes: dict[type[AutoPopulated], Sizing] = {}
         self._ids = count(1)
         self._running: dict[str, Batch] = {}
         self._waiting_for = Counter[Needs]()
         self._slots = 1
+        self._in_a_row: Counter[type[AutoPopulated]] = Counter()
 
     def run(self, executor: "Executor") -> Generator[Event, None, None]:
         """Until no key is left, or until asked to stop: then what runs comes to its end.
@@ -95,7 +97,7 @@ class Dispatch:
             case Done(task, Report() as report):
                 yield self._ended(self._back(task), report)
             case Failed(task, failure):
-                yield self._lost(task, f"{failure.kind}: {failure.message}")
+                yield self._failed(task, failure)
             case WorkerLost(task, _, reason, _, trace):
                 yield self._lost(task, f"{reason}\n{trace}".rstrip())
 
@@ -105,8 +107,9 @@ class Dispatch:
         return batch
 
     def _ended(self, batch: Batch, report: Report) -> Event:
+        self._in_a_row[batch.table] = 0
         put_off = len(batch.keys) - report.made - report.skipped - len(report.errors)
-        self._supply.returned(batch, put_off)
+        self._supply.returned(batch, put_off, report.rows)
         self._sizes[batch.table] = self._sizes[batch.table].after(len(batch.keys), report.seconds)
         return Ended(
             batch.table,
@@ -118,6 +121,14 @@ class Dispatch:
             report.rows,
             report.nbytes,
         )
+
+    def _failed(self, task: Task, failure: Failure) -> Event:
+        """What a worker could not even tell the queue: keys come again, unless it goes on like this."""
+        table = self._running[task.id].table
+        self._in_a_row[table] += 1
+        if self._in_a_row[table] > _MOST_IN_A_ROW:
+            raise failure.as_error()
+        return self._lost(task, str(failure))
 
     def _lost(self, task: Task, reason: str) -> Event:
         batch = self._back(task)

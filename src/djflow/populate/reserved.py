@@ -17,6 +17,7 @@ from djflow.errors import (
     StorageError,
 )
 from djflow.executors.sizing import Sizing
+from djflow.executors.task import nobody_asks
 from djflow.populate.calls import Calls
 from djflow.populate.make.hand import End, Ended, Hand
 from djflow.populate.make.protocol import takes_batches
@@ -25,7 +26,7 @@ from djflow.populate.queue.heart import Heart
 from djflow.populate.queue.holding import Claim, Failure, Worker
 from djflow.populate.queue.queue import Queue, new_token
 from djflow.populate.queue.transitions import Status
-from djflow.populate.serial import never, nobody
+from djflow.populate.serial import nobody
 from djflow.populate.telling import stack_of, told
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class ReservedRun:
         *,
         suppress_errors: bool,
         advance: Callable[[int], object] = nobody,
-        should_stop: Callable[[], bool] = never,
+        should_stop: Callable[[], bool] = nobody_asks,
     ) -> None:
         self._table, self._share, self._advance, self._should_stop = table, share, advance, should_stop
         self._suppress = suppress_errors
@@ -109,9 +110,10 @@ class ReservedRun:
     def _has_more(self) -> bool:
         """Whether jobs are to come: of workers that died, or, after a pause, those that this one put off."""
         again, _ = self._queue.expire()
+        share = self._share
         if again:
             return True
-        due = self._queue.next_due() if self._retried else None
+        due = self._queue.next_due(share.priority, among=share.among) if self._retried else None
         if due is None:
             return False
         time.sleep(min(max(due, 0.01), 1.0))

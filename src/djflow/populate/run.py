@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from djflow.errors import InvalidArgumentError
+from djflow.errors import InvalidArgumentError, QueryError
 from djflow.populate.bar import bar, no_bar
 from djflow.populate.batches import ClaimedBatches, ListedBatches, Supply
 from djflow.populate.calls import Calls
@@ -18,6 +18,7 @@ from djflow.populate.outcome import Outcome
 from djflow.populate.queue.heart import Heart
 from djflow.populate.reserved import ReservedRun, Share
 from djflow.populate.serial import SerialRun
+from djflow.relation.database import Database
 
 if TYPE_CHECKING:
     from djflow.executors.choose import Choice
@@ -64,6 +65,7 @@ class Run:
                     advance=advance,
                     should_stop=self.stopping.is_asked,
                 ).run()
+            check_workers_see(self.table.connection)
             with Heart(self.table.connection.settings.jobs.lease) as heart:
                 return self._dispatched(self.executor, ClaimedBatches(self.table, share, heart), advance)
 
@@ -84,15 +86,34 @@ class Run:
         return bar(type(self.table).__name__, total()) if self.is_shown else no_bar()
 
 
-def chosen(executor: "Choice | None", processes: int, workers: int | None) -> "Executor | None":
+def chosen(
+    executor: "Choice | None", processes: int, workers: int | None, stopping: Stopping
+) -> "Executor | None":
     """The executor that arguments of `populate` mean; None for the thread that calls it.
 
     Raises `InvalidArgumentError` for fewer than one process.
     """
-    if processes < 1 or (workers is not None and workers < 1):
-        raise InvalidArgumentError("One process or worker is the least that can compute.")
+    check_count("processes", processes, least=1)
+    check_count("workers", workers, least=1)
     if executor is None and processes == 1:
         return None
     from djflow.executors import executor_of
 
-    return executor_of(executor or "processes", workers=workers or (processes if processes > 1 else None))
+    workers = workers or (processes if processes > 1 else None)
+    return executor_of(executor or "processes", workers=workers, should_stop=stopping.is_asked)
+
+
+def check_count(name: str, number: int | None, *, least: int) -> None:
+    """Raise `InvalidArgumentError` for a number that is too small, or none at all."""
+    if number is None:
+        return
+    if isinstance(number, bool) or not isinstance(number, int) or number < least:
+        raise InvalidArgumentError(f"{name} is a whole number from {least}, not {number!r}.")
+
+
+def check_workers_see(database: Database) -> None:
+    """Raise `QueryError` inside a transaction, of which workers see nothing."""
+    if database.in_transaction:
+        raise QueryError(
+            "Workers have connections of their own, which do not see the jobs of this transaction."
+        ).suggest("Populate after it, or without an executor.")

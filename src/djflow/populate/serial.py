@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from djflow.executors.task import nobody_asks
 from djflow.populate.calls import Calls
 from djflow.populate.make.hand import Hand
 from djflow.populate.make.protocol import takes_batches
@@ -12,11 +13,6 @@ if TYPE_CHECKING:
     from djflow.populate.tiers import AutoPopulated
 
 _BATCH: Final = 256  # keys
-
-
-def never() -> bool:
-    """Nobody asks to stop."""
-    return False
 
 
 def nobody(_: int) -> None:
@@ -33,7 +29,7 @@ class SerialRun:
         *,
         suppress_errors: bool,
         advance: Callable[[int], object] = nobody,
-        should_stop: Callable[[], bool] = never,
+        should_stop: Callable[[], bool] = nobody_asks,
     ) -> None:
         self._suppress, self._advance, self._should_stop = suppress_errors, advance, should_stop
         self._hand, self._outcome = Hand(table, calls.make_kwargs, reads=calls.reads), Outcome()

@@ -13,7 +13,7 @@ from djflow.populate.interrupts import gentle_stop
 from djflow.populate.keys import missing, wanted
 from djflow.populate.reads import Reads
 from djflow.populate.reserved import Share
-from djflow.populate.run import Run, chosen
+from djflow.populate.run import Run, check_count, chosen
 from djflow.populate.upstream import current_trace
 from djflow.relation.relation import Relation
 from djflow.tables.declared import Table
@@ -134,11 +134,12 @@ class AutoPopulated(Table):
                 f"{type(self).__name__} is restricted, and populate() fills whole tables: pass it conditions."
             ).suggest(f"{type(self).__name__}.populate(condition)")
         self.connection.ensure([self.table_model])
+        check_count("max_calls", max_calls, least=0)
         with gentle_stop() as stopping:
             run = Run(
                 self,
                 Calls(make_kwargs or {}, Reads.of(reads)),
-                chosen(executor, processes, workers),
+                chosen(executor, processes, workers, stopping),
                 stopping,
                 suppress_errors=suppress_errors,
                 is_shown=display_progress,

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from djflow.errors import DjflowError
 from djflow.executors.failure import Failure
 from djflow.executors.task import TaskContext
 from djflow.populate.outcome import Outcome
@@ -41,7 +40,7 @@ class Report:
 
     def failed(self) -> tuple[tuple[Mapping[str, Any], BaseException], ...]:
         """The keys that are errors, and what was raised."""
-        return tuple((key, _exception(key, failure)) for key, failure in self.errors)
+        return tuple((key, _error(key, failure)) for key, failure in self.errors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class Work:
         """Make them, until it is asked to stop; errors are told, not raised."""
         begun, table = time.perf_counter(), self.batch.table()
         outcome = self._make(table, context.should_stop)
-        errors = tuple((key, Failure.of(error).travelling()) for key, error in outcome.errors)
+        errors = tuple((key, Failure.of(error)) for key, error in outcome.errors)
         seconds = time.perf_counter() - begun
         return Report(outcome.made, outcome.skipped, errors, seconds, outcome.rows, outcome.nbytes)
 
@@ -68,10 +67,8 @@ class Work:
         return run.make(claim)
 
 
-def _exception(key: Mapping[str, Any], failure: Failure) -> BaseException:
-    if failure.exception is not None:
-        return failure.exception
-    error = DjflowError(f"{failure.kind}: {failure.message}")
-    error.add_note(failure.traceback)
-    with_key(error, dict(key))
+def _error(key: Mapping[str, Any], failure: Failure) -> BaseException:
+    error = failure.as_error()
+    if error is not failure.exception:  # which was told in the worker
+        with_key(error, dict(key))
     return error

@@ -5,6 +5,7 @@ values of the columns. Times are the server's: those of DataJoint's columns as i
 zone of the session and without it; those of leases with it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -94,7 +95,7 @@ def claim(table: JobTable, change: Change, *, up_to_priority: bool = False, amon
     """
     limits = [change.condition, f"q.scheduled_time <= {_NOW}"]
     limits += ["q.priority <= $7"] if up_to_priority else []
-    limits += [f"({table.columns_of('q')}) IN ({among})"] if among is not None else []
+    limits += _among(table, among)
     return (
         "WITH due AS MATERIALIZED (\n"
         f"  SELECT q.ctid AS place, q._lease_end IS NOT NULL AS is_suspect FROM {table} q\n"
@@ -115,19 +116,35 @@ def claim(table: JobTable, change: Change, *, up_to_priority: bool = False, amon
     )
 
 
-def next_due(table: JobTable, pending: str) -> str:
-    """The query for the seconds until the first of the jobs that wait is due: null where there are none."""
+def next_due(table: JobTable, pending: str, *, up_to_priority: bool = False, among: str | None = None) -> str:
+    """The query for the seconds until the first of the jobs that wait is due: null where there are none.
+
+    With `up_to_priority`, its first parameter is the least urgent priority; `among` is a query for the keys
+    that come into question.
+    """
+    limits = [f"q.status = {literal(pending)}"]
+    limits += ["q.priority <= $1"] if up_to_priority else []
     return (
         f"SELECT CASE WHEN count(*) > 0 THEN"
         f" greatest(extract(epoch FROM min(q.scheduled_time) - {_NOW}), 0)::float8 END\n"
-        f"FROM {table} q WHERE q.status = {literal(pending)}"
+        f"FROM {table} q WHERE {' AND '.join([*limits, *_among(table, among)])}"
     )
 
 
-def is_held(table: JobTable, reserved: str) -> str:
-    """The query for whether any job is held by a lease."""
-    held = f"q.status = {literal(reserved)} AND q._token IS NOT NULL"
-    return f"SELECT EXISTS (SELECT FROM {table} q WHERE {held})"
+def is_held(table: JobTable, reserved: str, *, among: str | None = None) -> str:
+    """The query for whether any job is held by a lease; `among` as for `next_due`."""
+    limits = [f"q.status = {literal(reserved)}", "q._token IS NOT NULL", *_among(table, among)]
+    return f"SELECT EXISTS (SELECT FROM {table} q WHERE {' AND '.join(limits)})"
+
+
+def has_left(table: JobTable, statuses: Sequence[str], *, among: str | None = None) -> str:
+    """The query for whether any job has one of some statuses; `among` as for `next_due`."""
+    limits = [f"q.status IN ({', '.join(map(literal, statuses))})", *_among(table, among)]
+    return f"SELECT EXISTS (SELECT FROM {table} q WHERE {' AND '.join(limits)})"
+
+
+def _among(table: JobTable, keys: str | None) -> list[str]:
+    return [f"({table.columns_of('q')}) IN ({keys})"] if keys is not None else []
 
 
 def reserve(table: JobTable, change: Change) -> str:

@@ -17,6 +17,7 @@ from djflow.executors.ledger import Ledger
 from djflow.executors.pickling import packed, unpacked
 from djflow.executors.remote import told
 from djflow.executors.task import NO_RESOURCES, Setup, Task, no_setup
+from djflow.executors.waiting import WaitingTasks
 
 _LOGGER: Final = logging.getLogger(__name__)
 _LOOK: Final = 0.5  # seconds between looks at the connection
@@ -100,7 +101,11 @@ class DaskExecutor(Executor):
         if not asked or asked in self._looked_for:
             return
         self._looked_for.add(asked)
-        if not self._cluster.has_worker_with(resources):
+        if self._cluster.has_worker_with(resources):
+            return
+        if self._where is None:
+            WaitingTasks(self._resources).check(resources)
+        else:
             _LOGGER.warning(
                 "No worker of the cluster has %s: tasks wait until one comes that was started with it.",
                 ", ".join(f"{name}={amount:g}" for name, amount in asked),

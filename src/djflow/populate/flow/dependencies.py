@@ -87,12 +87,20 @@ def _scans(plan: Node, *, grows: bool) -> Iterator[tuple[TableName, bool]]:
 def key_columns(dependency: Dependency, catalog: "Catalog", master: TableName) -> tuple[tuple[str, str], ...]:
     """Pairs of the child's attribute and the master's, where the parent is the master or a part of it."""
     assert dependency.columns is not None  # noqa: S101 - asked of those by key only
-    if dependency.parent == master:
+    of_master = _of_master(dependency.parent, catalog, master)
+    if of_master is None:
         return dependency.columns
-    of_master = {
-        own: referenced
-        for fk in catalog[dependency.parent].foreign_keys
-        if fk.parent == master
-        for own, referenced in fk.columns
-    }
     return tuple((own, of_master[name]) for own, name in dependency.columns if name in of_master)
+
+
+def _of_master(table: TableName, catalog: "Catalog", master: TableName) -> dict[str, str] | None:
+    """The master's attribute behind each of a part's, over other parts too; None for the master itself."""
+    if table == master:
+        return None
+    found: dict[str, str] = {}
+    for fk in catalog[table].foreign_keys:
+        if master in (fk.parent, fk.parent.master) and fk.parent != table:
+            further = _of_master(fk.parent, catalog, master)
+            pairs = fk.columns if further is None else [(own, further.get(name)) for own, name in fk.columns]
+            found |= {own: name for own, name in pairs if name is not None}
+    return found

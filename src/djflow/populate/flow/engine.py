@@ -14,12 +14,14 @@ from djflow.populate.dispatch import Dispatch
 from djflow.populate.events import Ended, Event
 from djflow.populate.flow.lane import Lane
 from djflow.populate.flow.links import Links
+from djflow.populate.flow.restrictions import check_known, fitting
 from djflow.populate.flow.supply import FlowSupply
 from djflow.populate.flow.watched import WatchedSupply
 from djflow.populate.keys import wanted
 from djflow.populate.queue.heart import Heart
 from djflow.populate.reads import Reads
 from djflow.populate.reserved import Share
+from djflow.populate.run import check_workers_see
 from djflow.populate.summary import Summary
 from djflow.relation.database import Database
 
@@ -55,6 +57,7 @@ def run(
     if not tables:
         return
     database = tables[0].connection
+    check_known(tables, restrictions)
     with ExitStack() as stack:
         stack.callback(_keep, database, tables, summary)
         heart = stack.enter_context(Heart(database.settings.jobs.lease))
@@ -66,7 +69,8 @@ def run(
         else:
             supply = FlowSupply(by_name, links)
         dispatch = Dispatch(supply, Calls(reads=options.reads), should_stop)
-        events = stack.enter_context(closing(dispatch.run(_executor(options, tables))))
+        executor = _executor(options, tables, should_stop)
+        events = stack.enter_context(closing(dispatch.run(executor)))
         for event in events:
             if isinstance(event, Ended):
                 summary.add(event)
@@ -86,16 +90,23 @@ def _keep(database: Database, tables: Sequence["AutoPopulated"], summary: Summar
 
 
 def _lane(table: "AutoPopulated", options: Options, restrictions: tuple[Any, ...], heart: Heart) -> Lane:
+    restrictions = fitting(table, restrictions)
     among = wanted(table, restrictions) if restrictions else None
     share = Share(among, options.priority, options.max_calls)
     priority = table.connection.settings.jobs.default_priority
     return Lane(table, ClaimedBatches(table, share, heart), restrictions, priority)
 
 
-def _executor(options: Options, tables: Sequence["AutoPopulated"]) -> "Executor":
+def _executor(
+    options: Options, tables: Sequence["AutoPopulated"], should_stop: Callable[[], bool]
+) -> "Executor":
     resources = dict(options.resources)
     if options.executor == "serial":  # one task at a time, which has all that there is
         for table in tables:
             for name, amount in table.resources.items():
                 resources[name] = max(amount, resources.get(name, 0))
-    return executor_of(options.executor, workers=options.workers, resources=resources)
+    else:
+        check_workers_see(tables[0].connection)
+    return executor_of(
+        options.executor, workers=options.workers, resources=resources, should_stop=should_stop
+    )

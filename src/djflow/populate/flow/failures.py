@@ -35,13 +35,16 @@ def _schema() -> "dict[str, pl.DataType | type[pl.DataType]]":
     return {**texts, "pid": pl.Int32, "time": pl.Datetime("us")}
 
 
-def _of(table: "AutoPopulated", name: str) -> "pl.DataFrame":
+def _of(table: "AutoPopulated", label: str) -> "pl.DataFrame":
     import polars as pl
 
-    found = table.jobs.errors.to_polars()
-    key = pl.struct(table.table_model.primary_key).struct.json_encode()
+    jobs = table.jobs
+    found, names = jobs.errors.to_polars(), jobs.table_model.primary_key
+    key = pl.struct(
+        pl.col(name).bin.encode("hex") if found.schema[name] == pl.Binary else pl.col(name) for name in names
+    ).struct.json_encode()
     return found.select(
-        pl.lit(name).alias("table"),
+        pl.lit(label).alias("table"),
         key.alias("key"),
         *(pl.col(column).alias(shown) for column, shown in _TOLD.items()),
     ).with_columns(

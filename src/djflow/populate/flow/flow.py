@@ -5,6 +5,7 @@ from contextlib import ExitStack, closing
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from djflow.executors.task import nobody_asks
 from djflow.populate.bar import Bars, somebody_looks
 from djflow.populate.events import Ended, Event
 from djflow.populate.flow.engine import Options, run
@@ -13,7 +14,7 @@ from djflow.populate.flow.targets import chosen
 from djflow.populate.interrupts import gentle_stop
 from djflow.populate.log import log
 from djflow.populate.reads import Reads
-from djflow.populate.serial import never
+from djflow.populate.run import check_count
 from djflow.populate.summary import Summary, labels
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Flow:
     def populate(
         self,
         *restrictions: Any,
-        executor: "Choice" = "serial",
+        executor: "Choice | None" = None,
         workers: int | None = None,
         resources: Mapping[str, float] | None = None,
         max_calls: int | None = None,
@@ -83,9 +84,13 @@ class Flow:
 
         >>> dj.populate(schema)  # doctest: +SKIP
         """
+        check_count("workers", workers, least=1)
+        check_count("max_calls", max_calls, least=0)
         shown = somebody_looks() if display_progress is None else display_progress
         summary = Summary(self.tables)
-        options = Options(executor, workers, resources or {}, priority, max_calls, watch, Reads.of(reads))
+        options = Options(
+            executor or "serial", workers, resources or {}, priority, max_calls, watch, Reads.of(reads)
+        )
         with gentle_stop() as stopping, ExitStack() as stack:
             bars = stack.enter_context(Bars(self.tables)) if shown else None
             running = self._run(options, restrictions, stopping.is_asked, summary)
@@ -103,7 +108,7 @@ class Flow:
     def events(
         self,
         *restrictions: Any,
-        executor: "Choice" = "serial",
+        executor: "Choice | None" = None,
         workers: int | None = None,
         resources: Mapping[str, float] | None = None,
         max_calls: int | None = None,
@@ -116,8 +121,10 @@ class Flow:
         Events are `Queued`, `Began` and `Ended` of `djflow.populate.events`. Whoever stops reading, and
         closes the iterator, stops the work; what was made is committed.
         """
-        options = Options(executor, workers, resources or {}, priority, max_calls, watch, Reads.of(reads))
-        return self._run(options, restrictions, never, Summary(self.tables))
+        options = Options(
+            executor or "serial", workers, resources or {}, priority, max_calls, watch, Reads.of(reads)
+        )
+        return self._run(options, restrictions, nobody_asks, Summary(self.tables))
 
     def _run(
         self,
@@ -147,6 +154,9 @@ class Flow:
         return plan_of(self._chosen.tables, restrictions)
 
 
-def populate(*targets: Any, **options: Any) -> "pl.DataFrame":
-    """Make every key that is missing in some tables and in those between: `Flow(*targets).populate(...)`."""
-    return Flow(*targets).populate(**options)
+def populate(*targets: Any, where: Any = None, **options: Any) -> "pl.DataFrame":
+    """Make every key that is missing in some tables: `Flow(*targets).populate(where, ...)`.
+
+    `where` is a condition on keys; `dj.AndList([...])` of several.
+    """
+    return Flow(*targets).populate(*(() if where is None else (where,)), **options)

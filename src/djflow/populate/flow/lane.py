@@ -27,6 +27,7 @@ class Lane:
     priority: int
     may_have: bool = True
     is_filled: bool = False
+    was_counted: bool = False
     running: int = 0
     finished: list[Mapping[str, Any]] = field(default_factory=list)
 
@@ -43,11 +44,14 @@ class Lane:
     # filling
 
     def refresh(self) -> int:
-        """Queue all that is missing; how many jobs were added."""
+        """Queue all that is missing; how many jobs were added, the first time with those from before."""
         self.is_filled = True
         done = self.table.jobs.refresh(*self.restrictions, priority=self.priority)
         self.may_have = True  # also of what was there before
-        return done["added"] + done["re_pended"]
+        if self.was_counted:
+            return done["added"] + done["re_pended"]
+        self.was_counted = True
+        return self.batches.count()
 
     def fill(self, *among: Any) -> int:
         """Queue what is missing of some keys; how many jobs were added."""
@@ -67,11 +71,11 @@ class Lane:
         self.running += batch is not None
         return batch
 
-    def returned(self, batch: Batch, put_off: int) -> None:
+    def returned(self, batch: Batch, put_off: int, rows: int) -> None:
         """A task came to its end."""
         self.running -= 1
         self.finished += batch.keys
-        self.batches.returned(batch, put_off)
+        self.batches.returned(batch, put_off, rows)
 
     def lost(self, batch: Batch, reason: str) -> GivenUp:
         """A worker died."""

@@ -7,6 +7,7 @@ from djflow.model.names import TableName
 from djflow.planner import analyze
 from djflow.planner.nodes import Node, Scan
 from djflow.populate import history
+from djflow.populate.flow.restrictions import check_known, fitting
 from djflow.populate.keys import missing, wanted
 from djflow.populate.make.commit import has_own_source
 from djflow.populate.summary import labels
@@ -26,10 +27,12 @@ def plan_of(tables: Sequence["AutoPopulated"], restrictions: tuple[Any, ...]) ->
     expected = _expected(tables, restrictions)
     known = history.costs(tables[0].connection, [t.table_model.name for t in tables]) if tables else {}
     lines = []
+    check_known(tables, restrictions)
     for table, label in zip(tables, labels([type(table) for table in tables]), strict=True):
-        name, jobs = table.table_model.name, table.jobs.progress()
-        now, all_ = len(missing(table, restrictions)), expected[name]
-        later = None if all_ is None else len(all_ - table.proj()) - now
+        name, conditions = table.table_model.name, fitting(table, restrictions)
+        jobs = (table.jobs & wanted(table, conditions) if conditions else table.jobs).progress()
+        now, all_ = len(missing(table, conditions)), expected[name]
+        later = None if all_ is None else max(0, len(all_ - table.proj()) - now)
         keys, cost = now + (later or 0), known.get(name)
         lines.append(
             {
@@ -54,8 +57,16 @@ def _expected(
     """All keys that tables will have once those before them are filled; None where that is not known."""
     found: dict[TableName, Relation | None] = {}
     for table in tables:
-        found[table.table_model.name] = _keys(table, found, restrictions)
+        keys = _keys(table, found, fitting(table, restrictions))
+        found[table.table_model.name] = None if keys is None else _with_existing(table, keys)
     return found
+
+
+def _with_existing(table: "AutoPopulated", keys: Relation) -> Relation | None:
+    """The keys, and those of rows that are there; None where `make` gives rows a key of more attributes."""
+    if set(keys.heading.names) != set(table.table_model.primary_key):
+        return None
+    return keys.proj() + table.proj()
 
 
 def _keys(

@@ -32,8 +32,8 @@ class Chosen:
 def chosen(targets: Iterable[Any]) -> Chosen:
     """What targets mean.
 
-    Schemas, modules and diagrams mean all of their tables that `make` fills. Of single tables, one that is
-    alone comes with all on which it depends; where some depend on others, with what lies between.
+    Schemas, modules and diagrams mean all of their tables that `make` fills for keys. Of single tables, one
+    that is alone comes with all on which it depends; where some depend on others, with what lies between.
 
     Raises `InvalidArgumentError` for what is no target, `QueryError` for tables without a class here.
     """
@@ -49,7 +49,11 @@ def chosen(targets: Iterable[Any]) -> Chosen:
     classes = classes_of(database)
     wanted = {name for each in whole for name in _tables_of(each, classes)}
     wanted |= _with_between(catalog.graph, {table.table_model.name for table in single})
-    filled = [table.name for table in catalog.in_order(wanted) if table.name.tier.is_auto_populated]
+    filled = [
+        table.name
+        for table in catalog.in_order(wanted)
+        if table.name.tier.is_auto_populated and not table.is_singleton  # which has no keys to queue
+    ]
     return Chosen(database, catalog, tuple(_instance(name, classes) for name in filled))
 
 
@@ -63,6 +67,10 @@ def _master(target: Any) -> Table:
     if not isinstance(table, Table):
         raise InvalidArgumentError(
             f"Tables, schemas, modules and diagrams can be populated, not {type(target).__name__}."
+        ).suggest("Conditions on keys are given by where=.")
+    if table.logical_plan != type(table)().logical_plan:
+        raise InvalidArgumentError(f"Whole tables are populated, not restricted ones ({table!r}).").suggest(
+            "Pass the conditions: dj.populate(Table, where=condition), Flow(Table).populate(condition)."
         )
     master = getattr(type(table), "master", None)
     return master() if master is not None else table

@@ -5,7 +5,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from djflow.populate.batches import Most
-from djflow.populate.flow.supply import FlowSupply, referring
+from djflow.populate.flow.supply import FlowSupply
 from djflow.populate.work import Batch
 
 if TYPE_CHECKING:
@@ -47,4 +47,4 @@ class WatchedSupply(FlowSupply):
                 if change.keys is None or columns is None:
                     self.fill(lane)
                 else:
-                    self.fill(lane, referring(change.keys, columns))
+                    self.fill_referring(lane, change.keys, columns)

@@ -92,18 +92,31 @@ class Queue:
         """The version of the code that is going to compute, if the settings want it to be known."""
         return code_version(self.database.settings.jobs.version_method)
 
-    def next_due(self) -> float | None:
+    def next_due(self, max_priority: int | None = None, *, among: Relation | None = None) -> float | None:
         """Seconds until the first pending job is due, which may be now; None where none is pending.
 
-        Ask it when a claim found nothing: it reads all that wait.
+        Jobs are left out as by `claim`. Ask it when a claim found nothing: it reads all that wait.
         """
-        [(seconds,)] = self._run(sql.next_due(self.jobs, str(Status.PENDING)), ())
+        limits = [] if max_priority is None else [max_priority]
+        rows = keys_among(among, self.jobs, self.database.session, len(limits))
+        statement = sql.next_due(
+            self.jobs, str(Status.PENDING), up_to_priority=max_priority is not None, among=rows.sql
+        )
+        [(seconds,)] = self._run(statement, [*limits, *rows.values])
         return None if seconds is None else float(seconds)
 
-    def is_held(self) -> bool:
-        """Whether somebody holds a job by a lease, whether that has ended or not."""
-        [(held,)] = self._run(sql.is_held(self.jobs, Status.RESERVED.value), ())
+    def is_held(self, among: Relation | None = None) -> bool:
+        """Whether somebody holds a job, of these keys, by a lease, whether that has ended or not."""
+        rows = keys_among(among, self.jobs, self.database.session, 0)
+        [(held,)] = self._run(sql.is_held(self.jobs, Status.RESERVED.value, among=rows.sql), rows.values)
         return bool(held)
+
+    def has_left(self, among: Relation | None = None) -> bool:
+        """Whether a job, of these keys, is pending or being computed, due or not, by whomever."""
+        rows = keys_among(among, self.jobs, self.database.session, 0)
+        statuses = [Status.PENDING.value, Status.RESERVED.value]
+        [(left,)] = self._run(sql.has_left(self.jobs, statuses, among=rows.sql), rows.values)
+        return bool(left)
 
     def reserve(self, keys: Sequence[Mapping[str, Any]], worker: Worker) -> int:
         """Take given jobs without a lease, as DataJoint's workers do; how many of them were due."""
