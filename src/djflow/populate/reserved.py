@@ -75,7 +75,7 @@ class ReservedRun:
         self._queue: Queue = table.jobs.queue
         self._keep = table.connection.settings.jobs.keep_completed
         self._claim = Claim(0, ())
-        self._hand = Hand(table, calls.make_kwargs, self._complete, calls.reads)
+        self._hand = Hand(table, calls.make_kwargs, self._complete, calls.reads, self._lock)
         self._at_once = _MOST if takes_batches(table) else 1
         self._retried: set[tuple[Any, ...]] = set()
         self.outcome = Outcome()
@@ -157,6 +157,9 @@ class ReservedRun:
 
     def _complete(self, keys: Sequence[Mapping[str, Any]], seconds: Sequence[float]) -> None:
         self._queue.complete(self._claim, keys, seconds, keep=self._keep)
+
+    def _lock(self, keys: Sequence[Mapping[str, Any]]) -> None:
+        self._queue.lock(self._claim, keys)
 
     def _note(self, ended: Sequence[Ended], left: Left) -> None:
         """Tell what became of keys. Raises the first error, unless errors are suppressed."""

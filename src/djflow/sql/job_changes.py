@@ -221,6 +221,15 @@ def fail(table: JobTable, failed: Change, again: Change, *, by_token: bool = Tru
     )
 
 
+def lock(table: JobTable, reserved: str) -> str:
+    """The statement that locks jobs that are held and gives the numbers of the keys that it found.
+
+    Its parameters are the keys and the token.
+    """
+    held = f"q.status = {literal(reserved)} AND {_HELD}"
+    return f"SELECT e._n FROM {table} q, {table.given} WHERE {table.matches('k')} AND {held} FOR UPDATE OF q"
+
+
 def release(table: JobTable, change: Change) -> str:
     """The statement that gives jobs back untouched; its parameters are the keys and the token."""
     return (

@@ -63,6 +63,14 @@ Complete: TypeAlias = Callable[[Sequence[Mapping[str, Any]], Sequence[float]], o
 """What else belongs into the transaction that commits these keys, each made in so many seconds."""
 
 
+Lock: TypeAlias = Callable[[Sequence[Mapping[str, Any]]], object]
+"""What a transaction begins with in which a call of `make` goes on, of its keys."""
+
+
+def no_lock(keys: Sequence[Mapping[str, Any]]) -> None:
+    """Nobody else can have them."""
+
+
 def nothing_more(keys: Sequence[Mapping[str, Any]], seconds: Sequence[float]) -> None:
     """Nothing else does."""
 

@@ -18,7 +18,7 @@ from djflow.errors import (
     OutcomeUnknownError,
 )
 from djflow.model.names import TableName
-from djflow.populate.make.commit import Commit, Complete, Group, Result, nothing_more
+from djflow.populate.make.commit import Commit, Complete, Group, Lock, Result, no_lock, nothing_more
 from djflow.populate.make.inputs import Inputs, SupersededError, Versions
 from djflow.populate.make.protocol import caller
 from djflow.populate.make.under_way import UnderWay
@@ -76,12 +76,15 @@ class Hand:
         make_kwargs: Mapping[str, Any],
         complete: Complete = nothing_more,
         reads: Reads = Reads.OPEN,
+        lock: Lock = no_lock,
     ) -> None:
         """`complete` is called with keys, and seconds of each, in the transaction that commits them.
 
+        `lock` is called with keys first of all in a transaction in which their `make` goes on.
+
         `reads` says what becomes of reading what a key does not depend on.
         """
-        self._table, self._call = table, caller(table, make_kwargs)
+        self._table, self._call, self._lock = table, caller(table, make_kwargs), lock
         self._name: Final = table.table_model.name
         self._session = table.connection.session
         self._ancestry, self._inputs, self._commit = Ancestry(table), Inputs(table), Commit(table, complete)
@@ -134,6 +137,7 @@ class Hand:
             self,
             attempt,
             watch,
+            self._lock,
         )
         try:
             with under_way.attempt(self._session):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from djflow.errors import DjflowError
 from djflow.model.names import TableName
-from djflow.populate.make.commit import Result, check_source, has_own_source
+from djflow.populate.make.commit import Lock, Result, check_source, has_own_source, no_lock
 from djflow.populate.make.inputs import Inputs, Versions
 from djflow.populate.make.protocol import Called
 from djflow.tables.held import HeldRows
@@ -48,6 +48,7 @@ class UnderWay:
     waiting: Waiting
     attempt_number: int
     watch: "Watch | None" = None
+    lock: Lock = no_lock
     has_begun: bool = False
     _session: "Session | None" = None
     _transaction: "Transaction | None" = None
@@ -116,6 +117,7 @@ class UnderWay:
         self._depth = self._transaction.depth
         self.has_begun = self.held.is_written = True
         try:
+            self.lock(self.keys)
             self.inputs.check(self.keys, self.versions)
             if has_own_source(self.inputs.table):
                 check_source(self.inputs.table, self.keys)

@@ -151,6 +151,17 @@ class Queue:
         if lost := [key for number, key in enumerate(keys, 1) if number not in found]:
             raise LeaseLostError(table=str(self.target.name), keys=lost)
 
+    def lock(self, claim: Claim, keys: Sequence[Mapping[str, Any]]) -> None:
+        """Keep jobs for the transaction that there is, as its first statement: it may last long.
+
+        Until it ends, nobody ends their leases, or extends them, which would be in the way of its commit.
+        Raises `LeaseLostError` as `complete` does.
+        """
+        statement = sql.lock(self.jobs, Status.RESERVED.value)
+        found = {number for (number,) in self._run(statement, [self._json(keys), claim.token])}
+        if lost := [key for number, key in enumerate(keys, 1) if number not in found]:
+            raise LeaseLostError(table=str(self.target.name), keys=lost)
+
     def _complete(
         self,
         keys: Sequence[Mapping[str, Any]],
