@@ -17,7 +17,7 @@ from benchmarks.peer import datajoint_times
 from benchmarks.report import AtMost, Row, as_size, limit
 from benchmarks.server import SCHEMA, Bench, open_database
 from benchmarks.timing import scaled, seconds
-from djflow.populate.events import Ended
+from djflow.pipeline.events import Ended
 
 WORKERS: Final = 2
 TRIVIAL: Final = 10_000

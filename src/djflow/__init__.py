@@ -28,8 +28,8 @@ from djflow.errors import DataJointError, DjflowError
 if TYPE_CHECKING:
     from djflow import deploy, gc, migrate, spark
     from djflow.diagram import Diagram
-    from djflow.populate.flow.flow import Flow, populate
-    from djflow.populate.tiers import AutoPopulated, Compute, Computed, Imported, Ingest
+    from djflow.pipeline.flow.flow import Flow, populate
+    from djflow.pipeline.tiers import AutoPopulated, Compute, Computed, Imported, Ingest
     from djflow.relation.conditions import AndList, Not, Top
     from djflow.relation.frames import Frame
     from djflow.relation.relation import Relation
@@ -54,20 +54,20 @@ if TYPE_CHECKING:
 # Where each public name lives; its module is imported when the name is first used.
 _HOMES: Final = {
     "AndList": "djflow.relation.conditions",
-    "AutoPopulated": "djflow.populate.tiers",
+    "AutoPopulated": "djflow.pipeline.tiers",
     "Chunks": "djflow.storage.chunks",
     "Codec": "djflow.storage.codec",
-    "Compute": "djflow.populate.tiers",
-    "Computed": "djflow.populate.tiers",
+    "Compute": "djflow.pipeline.tiers",
+    "Computed": "djflow.pipeline.tiers",
     "Diagram": "djflow.diagram",
     "Entry": "djflow.tables.tiers",
-    "Flow": "djflow.populate.flow.flow",
+    "Flow": "djflow.pipeline.flow.flow",
     "Frame": "djflow.relation.frames",
     "FrameRef": "djflow.storage.handles",
     "FreeTable": "djflow.tables.free",
-    "Imported": "djflow.populate.tiers",
+    "Imported": "djflow.pipeline.tiers",
     "Instance": "djflow.tables.instance",
-    "Ingest": "djflow.populate.tiers",
+    "Ingest": "djflow.pipeline.tiers",
     "Lookup": "djflow.tables.tiers",
     "Manual": "djflow.tables.tiers",
     "Not": "djflow.relation.conditions",
@@ -92,7 +92,7 @@ _HOMES: Final = {
     "get_storage_adapter": "djflow.storage.adapters",
     "list_codecs": "djflow.storage.codec",
     "migrate": "djflow.migrate",
-    "populate": "djflow.populate.flow.flow",
+    "populate": "djflow.pipeline.flow.flow",
     "restore": "djflow.tables.archiving",
     "spark": "djflow.spark",
     "virtual_schema": "djflow.tables.virtual.module",

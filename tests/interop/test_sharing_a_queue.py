@@ -10,7 +10,7 @@ from tests.interop.pipeline import declare
 
 import djflow as dj
 from djflow.errors import LeaseLostError
-from djflow.populate.queue import Jobs, Worker
+from djflow.pipeline.queue import Jobs, Worker
 from djflow.relation.database import Database
 
 LAYOUT = """

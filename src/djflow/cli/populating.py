@@ -76,7 +76,7 @@ def _found(target: str) -> Any:
 
 
 def _populate(options: argparse.Namespace) -> None:
-    from djflow.populate.flow.flow import Flow
+    from djflow.pipeline.flow.flow import Flow
 
     flow = Flow(*found(options.targets))
     if options.plan:
@@ -86,7 +86,7 @@ def _populate(options: argparse.Namespace) -> None:
 
 
 def _watch(options: argparse.Namespace) -> None:
-    from djflow.populate.flow.flow import Flow
+    from djflow.pipeline.flow.flow import Flow
 
     flow = Flow(*found(options.targets))
     _end(flow.populate(*options.where, executor=options.executor, workers=options.workers, watch=True))

@@ -340,7 +340,7 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
 
     def populate(self, *restrictions: Any, **options: Any) -> "pl.DataFrame":
         """Make every key that is missing in the imported and computed tables: see `djflow.Flow.populate`."""
-        from djflow.populate.flow.flow import Flow
+        from djflow.pipeline.flow.flow import Flow
 
         return Flow(self).populate(*restrictions, **options)
 

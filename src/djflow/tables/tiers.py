@@ -1,4 +1,4 @@
-"""The tiers that people and parts fill; those that `make` fills are in `djflow.populate`."""
+"""The tiers that people and parts fill; those that `make` fills are in `djflow.pipeline`."""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar

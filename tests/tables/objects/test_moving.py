@@ -12,7 +12,7 @@ from tests.tables.objects.two_stores import archive_of, files_of, references, st
 
 from djflow.errors import ConfigError, InvalidArgumentError, QueryError, UnknownAttributeError
 from djflow.gc import GarbageCollector
-from djflow.populate.tiers import Computed
+from djflow.pipeline.tiers import Computed
 from djflow.relation.database import Database
 from djflow.tables.tiers import Manual
 

@@ -15,7 +15,7 @@ from tests.tables.staged.test_staging import recorded, stored
 
 from djflow.errors import DjflowError, LostConnectionError, RegionError, StorageError
 from djflow.gc import GarbageCollector
-from djflow.populate.tiers import Computed
+from djflow.pipeline.tiers import Computed
 from djflow.relation.database import Database
 from djflow.sql.identifiers import quote
 from djflow.storage.codecs.store_codec import SchemaCodec

@@ -8,7 +8,7 @@ import polars as pl
 import djflow as dj
 from djflow.cli.demo import pipeline
 from djflow.cli.demo.figure import draw_choices
-from djflow.populate.tiers import AutoPopulated
+from djflow.pipeline.tiers import AutoPopulated
 
 NEXT: Final = """\
 Next, in Python:
