@@ -33,7 +33,8 @@ $(STAMP)-interop: $(STAMP)-dev pyproject.toml
 demo: $(STAMP)-demo  ## Install and run the demo pipeline on the embedded PostgreSQL
 	$(BIN)/djflow demo
 
-test: $(STAMP)-dev check suite  ## Install, check and run the whole test suite
+test: $(STAMP)-dev  ## Install, check and run the whole test suite
+	$(MAKE) --jobs=2 check suite
 
 check: $(STAMP)-dev  ## Lint, types, layers, dependencies
 	$(BIN)/ruff check

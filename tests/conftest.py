@@ -1,6 +1,7 @@
 """One embedded server for all tests; each test that needs one has a schema or a database of its own."""
 
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,26 @@ if TYPE_CHECKING:
 if "DJFLOW_TEST_EXAMPLES" not in os.environ:
     hypothesis_settings.register_profile("reproducible", derandomize=True, deadline=None, database=None)
     hypothesis_settings.load_profile("reproducible")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of tests marked as `sampled(n)`, a run of the suite takes each n-th of a function's parameters."""
+    if "DJFLOW_TEST_EXAMPLES" in os.environ:
+        return
+    families = defaultdict[tuple[Path, str], list[pytest.Item]](list)
+    for item in items:
+        if item.get_closest_marker("sampled"):
+            families[item.path, item.name.partition("[")[0]].append(item)
+    left_out = set()
+    for family in families.values():
+        [step] = next(family[0].iter_markers("sampled")).args
+        left_out |= {each for place, each in enumerate(sorted(family, key=_id)) if place % step}
+    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _id(item: pytest.Item) -> str:
+    return item.nodeid
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ from tests.isolation.steps import Action, State, first_to_end, held
 import djflow as dj
 from djflow.errors import DeadlockError, IntegrityError, PartIntegrityError, SerializationError
 
+pytestmark = pytest.mark.sampled(2)
+
 SUBJECT: Final = delete("Subject", subject=1)
 
 

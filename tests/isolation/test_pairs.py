@@ -28,6 +28,8 @@ from djflow.errors import (
     RetryableError,
 )
 
+pytestmark = pytest.mark.sampled(2)
+
 _Rows: TypeAlias = Mapping[str, list[tuple[Any, ...]]]
 
 DELETES: Final[Mapping[str, Action]] = {

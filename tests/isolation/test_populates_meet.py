@@ -18,6 +18,8 @@ from tests.isolation.steps import Action, State
 
 from djflow.errors import IntegrityError, RetryableError
 
+pytestmark = pytest.mark.sampled(2)
+
 PLACES: Final = ("before reading", "before inserting", "between inserts", "before committing")
 KEY: Final = {"subject": 1, "session": 2}
 

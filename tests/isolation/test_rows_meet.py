@@ -9,6 +9,8 @@ from tests.isolation.steps import Action, State, held_after_inserts
 
 from djflow.errors import ConflictError, DuplicateError, IntegrityError, SerializationError
 
+pytestmark = pytest.mark.sampled(2)
+
 
 def session(lab: SimpleNamespace, key: tuple[int, int]) -> list[int]:
     """The weights of a session: one, or none."""

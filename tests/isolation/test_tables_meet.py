@@ -33,6 +33,8 @@ from djflow.errors import (
     UnknownAttributeError,
 )
 
+pytestmark = pytest.mark.sampled(2)
+
 KEYED_BY_DAY = """
 -> Subject
 session : int32

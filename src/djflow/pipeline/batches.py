@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
-from djflow.errors import WorkerDiedError
+from djflow.errors import DjflowError, WorkerDiedError
 from djflow.pipeline.events import Event
 from djflow.pipeline.queue.heart import Heart
 from djflow.pipeline.queue.holding import Worker
@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from djflow.pipeline.tiers import AutoPopulated
 
 _LONGEST_PAUSE: Final = 1.0  # seconds
-_LONGEST_MESSAGE: Final = 2047  # characters
 
-Most: TypeAlias = "Callable[[type[AutoPopulated]], int]"
-"""How many keys of a table one task should have."""
+Most: TypeAlias = "Callable[[type[AutoPopulated], int | None], int]"
+"""How many keys of a table one task should have, where so many wait, if that is known."""
 
 GivenUp: TypeAlias = Sequence[tuple[Mapping[str, Any], BaseException]]
 """Keys that nobody will try again in this run, and why."""
@@ -63,7 +62,7 @@ class ListedBatches(Supply):
 
     def take(self, most: Most) -> Batch | None:
         """The next ones; those that were lost come last, and alone."""
-        source, size = (self._keys, most(self._table)) if self._keys else (self._alone, 1)
+        source, size = (self._keys, most(self._table, len(self._keys))) if self._keys else (self._alone, 1)
         keys = tuple(source.popleft() for _ in range(min(size, len(source))))
         return Batch(self._table, keys) if keys else None
 
@@ -98,10 +97,14 @@ class ClaimedBatches(Supply):
         self._left, self._heart, self._worker = share.most, heart, Worker.here()
         self._held: dict[int, tuple[Batch, ExitStack]] = {}
         self._has_put_off = False
+        self._waiting: int | None = None  # jobs, as far as this run knows
 
     def take(self, most: Most) -> Batch | None:
         """The next ones that are due."""
-        size = most(self._table) if self._left is None else min(most(self._table), self._left)
+        if self._waiting is None:
+            self._waiting = self.count()
+        size = most(self._table, max(1, self._waiting))
+        size = size if self._left is None else min(size, self._left)
         if size < 1:
             return None
         share = self._share
@@ -109,6 +112,7 @@ class ClaimedBatches(Supply):
         if not claim.keys:
             return None
         self._left = None if self._left is None else self._left - len(claim)
+        self._waiting -= len(claim)
         batch, held = Batch(self._table, claim.keys, claim), ExitStack()
         held.enter_context(self._heart.holding(self.queue, claim))
         self._held[claim.token] = batch, held
@@ -130,20 +134,22 @@ class ClaimedBatches(Supply):
         self._let_go(batch)
 
     def lost(self, batch: Batch, reason: str) -> GivenUp:
-        """Their lease ends now: they come again one by one, and become errors once that was too often."""
+        """They come again one by one, and become errors, which tell the reason, once that was too often."""
         self._let_go(batch)
-        if batch.claim is not None:
-            self.queue.heartbeat([batch.claim.token], 0.0)
-        return self._parked(batch.keys[0], reason) if len(batch.keys) == 1 else ()
-
-    def _parked(self, key: Mapping[str, Any], reason: str) -> GivenUp:
-        """The key, if it was tried often enough by now; its job tells what ended the last worker."""
-        self.queue.expire()
-        if not self._jobs.errors & dict(key):
+        if batch.claim is None:
             return ()
         error = WorkerDiedError(reason)
-        self._jobs.update1({**key, "error_message": told(error)[:_LONGEST_MESSAGE]})
-        return [(key, error)]
+        given_up = self.queue.abandon(batch.claim, told(error))
+        return [*((key, error) for key in given_up), *self._failed_before(batch.keys, given_up)]
+
+    def _failed_before(
+        self, keys: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]
+    ) -> GivenUp:
+        """Those keys of a worker that died which it told to be errors: nobody else heard of them."""
+        names = self.queue.jobs.key
+        rows = (self._jobs.errors & [dict(key) for key in keys]).to_dicts()
+        found = [({name: row[name] for name in names}, row["error_message"]) for row in rows]
+        return [(key, DjflowError(message)) for key, message in found if key not in others]
 
     def give_back(self) -> None:
         """Release what workers have that were ended."""
@@ -162,8 +168,8 @@ class ClaimedBatches(Supply):
 
     def count(self) -> int:
         """How many jobs are there to be taken, as far as that is known now."""
-        pending, share = self._jobs.pending, self._share
-        found = len(pending if share.among is None else pending & share.among)
+        among = self._share.among
+        found = self._jobs.progress()["pending"] if among is None else len(self._jobs.pending & among)
         return found if self._left is None else min(found, self._left)
 
     def has_left(self) -> bool:

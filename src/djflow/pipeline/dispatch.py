@@ -81,11 +81,11 @@ class Dispatch:
             self._waiting_for[_needs(batch)] += 1
             executor.submit(task)
 
-    def _size(self, table: "type[AutoPopulated]") -> int:
+    def _size(self, table: "type[AutoPopulated]", waiting: int | None) -> int:
         """How many keys of a table the next task gets: none where enough wait for what it needs."""
         if self._waiting_for[tuple(table.resources.items())] >= _AHEAD * self._slots:
             return 0
-        return self._sizes.setdefault(table, Sizing(most=_MOST)).keys(slots=self._slots)
+        return self._sizes.setdefault(table, Sizing(most=_MOST)).keys(waiting, self._slots)
 
     # back
 

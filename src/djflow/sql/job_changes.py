@@ -265,6 +265,24 @@ def expire(table: JobTable, again: Change, parked: Change, *, orphans: bool = Fa
     )
 
 
+def abandon(table: JobTable, again: Change, parked: Change) -> str:
+    """The statement that takes jobs from a holder that died; their keys, and whether each is given up.
+
+    Its parameters are how often a job is tried, the token, and a message. It waits for what the holder's
+    transaction has locked, which ends as soon as the server notices.
+    """
+    too_often = "q._attempts >= $1"
+    return (
+        f"WITH taken AS (UPDATE {table} q SET\n"
+        f"  status = (CASE WHEN {too_often} THEN {parked.status} ELSE {again.status} END)"
+        f"::{table.status_type},\n"
+        f"  error_message = CASE WHEN {too_often} THEN left($3::text, 2047) ELSE q.error_message END,\n"
+        "  _token = NULL, _lease_end = clock_timestamp()\n"
+        f"WHERE {again.condition} AND q._token = $2 RETURNING {table.columns_of('q')}, status)\n"
+        f"SELECT {table.values}, status = {parked.status} FROM taken"
+    )
+
+
 def _held(change: Change, *, by_token: bool = True) -> str:
     return f"{change.condition} AND {_HELD}" if by_token else f"{change.condition} AND $2::bigint IS NULL"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Final
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from djflow.model.names import TableName
 from djflow.relation.database import Database
@@ -43,12 +43,13 @@ class Registry:
         return (cls for master in self._masters.values() for cls in (master, *parts_of(master)))
 
 
-_registries: Final[WeakKeyDictionary[Database, list[Registry]]] = WeakKeyDictionary()
+# Classes hold their database: whoever held them here would hold it for ever.
+_registries: Final[WeakKeyDictionary[Database, WeakSet[Registry]]] = WeakKeyDictionary()
 
 
 def register(database: Database, registry: Registry) -> None:
     """Note that a database's schema has these classes."""
-    _registries.setdefault(database, []).append(registry)
+    _registries.setdefault(database, WeakSet()).add(registry)
 
 
 def classes_of(database: Database) -> dict[TableName, type[Table]]:

@@ -63,10 +63,10 @@ class Lane:
 
     def take(self, most: Most) -> Batch | None:
         """Keys for a task."""
-        wanted = most(type(self.table))
+        wanted = most(type(self.table), None)  # more may come at any time
         if wanted < 1:
             return None
-        batch = self.batches.take(lambda _: wanted)
+        batch = self.batches.take(lambda *_: wanted)
         self.may_have = batch is not None and len(batch.keys) == wanted
         self.running += batch is not None
         return batch

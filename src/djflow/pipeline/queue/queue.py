@@ -207,6 +207,15 @@ class Queue:
         statement = sql.release(self.jobs, change(Event.RELEASE))
         return len(self._run(statement, [self._json(claim.keys if keys is None else keys), claim.token]))
 
+    def abandon(self, claim: Claim, message: str) -> list[dict[str, Any]]:
+        """Take back the jobs of a holder that died: they come again one by one.
+
+        Those that were tried as often as they may be are errors with the message; returns their keys.
+        """
+        statement = sql.abandon(self.jobs, change(Event.EXPIRE), change(Event.PARK))
+        found = self._run(statement, [self.retries.attempts, claim.token, _storable(message)])
+        return [dict(zip(self.jobs.key, key, strict=True)) for *key, is_parked in found if is_parked]
+
     # looking after others
 
     def expire(self, orphan_timeout: float | None = None) -> tuple[int, int]:
