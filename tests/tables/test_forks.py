@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
+from multiprocessing import forkserver
 from operator import methodcaller
 from pathlib import Path
 from threading import Event
@@ -261,6 +262,9 @@ def test_a_catalog_is_remembered_in_the_child_and_noticed_to_change(subject: Any
 def test_pools_of_processes_are_given_tables(pipeline: Any, method: str) -> None:
     if method not in multiprocessing.get_all_start_methods():
         pytest.skip(f"no {method} here")
+    if method == "forkserver":
+        running: Any = forkserver._forkserver
+        running._stop()  # one of an earlier test would know its environment alone
     context = multiprocessing.get_context(method)
     subject = pipeline.Subject()
     with (
