@@ -34,7 +34,7 @@ demo: $(STAMP)-demo  ## Install and run the demo pipeline on the embedded Postgr
 	$(BIN)/djflow demo
 
 test: $(STAMP)-dev  ## Install, check and run the whole test suite
-	$(MAKE) --jobs=2 check suite
+	$(MAKE) --no-print-directory --jobs=2 check suite
 
 check: $(STAMP)-dev  ## Lint, types, layers, dependencies
 	$(BIN)/ruff check

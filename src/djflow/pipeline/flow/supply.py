@@ -73,7 +73,8 @@ class FlowSupply(Supply):
         self._by_class[batch.table].returned(batch, put_off, rows)
 
     def lost(self, batch: Batch, reason: str) -> GivenUp:
-        """They come again."""
+        """They come again, but for those that were committed before: what depends on these is looked for."""
+        self._is_swept = False
         return self._by_class[batch.table].lost(batch, reason)
 
     def give_back(self) -> None:
@@ -103,10 +104,10 @@ class FlowSupply(Supply):
         for lane in self.lanes.values():
             if not lane.finished:
                 continue
-            keys = lane.take_finished()
+            keys = frame_of(lane.table, lane.take_finished())
             for name, columns in self.links.fed.get(lane.name, ()):
                 if self.lanes[name].is_filled:  # otherwise all of its keys are looked for in time
-                    self.fill_referring(self.lanes[name], frame_of(lane.table, keys), columns)
+                    self.fill_referring(self.lanes[name], keys, columns)
 
     def fill_referring(self, lane: Lane, keys: "pl.DataFrame", columns: Columns) -> None:
         """Queue what a table lacks of the keys that refer to these."""
