@@ -37,7 +37,7 @@ def test_a_steady_cost_is_met(cost: float) -> None:
     assert keys == MOST or (keys + 1) * cost > 0.99 * AIM
 
 
-@given(st.lists(costs, max_size=30), st.floats(0.2, 1e4))
+@given(st.lists(costs, max_size=30), st.floats(0.6 * AIM, 1e4))
 def test_dear_keys_go_alone(of: list[float], cost: float) -> None:
     sizing = history(of)
     for _ in range(60):

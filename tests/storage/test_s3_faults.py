@@ -20,7 +20,7 @@ import pytest
 
 from djflow.configuration import FrozenMapping, StoreSettings
 from djflow.configuration.secret import Secret
-from djflow.errors import BucketInaccessible, MissingExternalFile, StorageError
+from djflow.errors import BucketInaccessible, MissingExternalFile
 from djflow.storage.registry import open_store
 from djflow.storage.remote.store import RemoteStore
 from djflow.storage.store import Store
@@ -214,8 +214,9 @@ def test_zarr_tells_refusals_by_the_same_errors(s3_endpoint: S3Endpoint) -> None
     import zarr
 
     store = open_store(s3_endpoint.settings(secret_key=Secret("wrong")))
-    with pytest.raises(StorageError):
+    with pytest.raises(BucketInaccessible, match="refuses access") as caught:
         zarr.create_array(store.zarr_store("a.zarr", read_only=False), shape=(2,), dtype="i4")
+    assert "Authorization" not in f"{caught.value} {caught.value.__cause__!r}"
 
 
 def test_large_files_travel_in_parts(s3_endpoint: S3Endpoint, tmp_path: Path) -> None:

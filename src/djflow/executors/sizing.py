@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Final, Self
 
-AIM: Final = 0.35  # seconds a task: handing one over costs milliseconds, and nobody waits long for its end
+AIM: Final = 0.5  # seconds a task: handing one over costs milliseconds, and nobody waits long for its end
 MOST: Final = 1024  # keys
 _WEIGHT: Final = 0.3  # of the latest task in the mean
 

@@ -107,7 +107,7 @@ class AutoPopulated(Table):
     ) -> dict[str, Any]:
         """Call `make` for every key of `key_source` that has no row yet.
 
-        Results of several keys commit together, every 0.2 seconds or so; each is whole or absent, and one
+        Results of several keys commit together, after half a second or so; each is whole or absent, and one
         that the server refuses holds no other up.
 
         With `reserve_jobs` the keys come from the queue `jobs`, which any number of processes share: a key is

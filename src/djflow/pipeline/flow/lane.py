@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 class Lane:
     """The keys of one table on their way.
 
-    `may_have` tells that the queue may have jobs that are due, `is_filled` that all keys were queued that
-    were missing once, `finished` are keys of which tables that depend on them were not told yet.
+    `may_have` tells that the queue may have jobs that are due, `ready` how many this run queued that it did
+    not take, `is_filled` that all keys were queued that were missing once, `finished` are keys of which
+    tables that depend on them were not told yet.
     """
 
     table: "AutoPopulated"
@@ -26,6 +27,7 @@ class Lane:
     restrictions: tuple[Any, ...]
     priority: int
     may_have: bool = True
+    ready: int = 0
     is_filled: bool = False
     was_counted: bool = False
     running: int = 0
@@ -48,15 +50,16 @@ class Lane:
         self.is_filled = True
         done = self.table.jobs.refresh(*self.restrictions, priority=self.priority)
         self.may_have = True  # also of what was there before
-        if self.was_counted:
-            return done["added"] + done["re_pended"]
+        added = done["added"] + done["re_pended"] if self.was_counted else self.batches.count()
         self.was_counted = True
-        return self.batches.count()
+        self.ready += added
+        return added
 
     def fill(self, *among: Any) -> int:
         """Queue what is missing of some keys; how many jobs were added."""
         added = fill(self.table, self.batches.queue, (*self.restrictions, *among), Due(self.priority))
         self.may_have = self.may_have or added > 0
+        self.ready += added
         return added
 
     # keys
@@ -67,9 +70,15 @@ class Lane:
         if wanted < 1:
             return None
         batch = self.batches.take(lambda *_: wanted)
-        self.may_have = batch is not None and len(batch.keys) == wanted
+        taken = len(batch.keys) if batch is not None else 0
+        self.may_have = taken == wanted
+        self.ready = max(0, self.ready - taken) if self.may_have else 0
         self.running += batch is not None
         return batch
+
+    def fullness(self, most: Most) -> float:
+        """How much of a task the keys are that are ready: 1 where they make a whole one."""
+        return min(1.0, self.ready / max(1, most(type(self.table), None)))
 
     def returned(self, batch: Batch, put_off: int, rows: int) -> None:
         """A task came to its end."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from operator import itemgetter
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 _LOOK: Final = 0.3  # seconds between looks at what others do
+_GATHER: Final = 0.3  # seconds for which finished keys are gathered while there is enough else to do
 
 
 @dataclass(slots=True)
@@ -28,6 +30,7 @@ class FlowSupply(Supply):
     links: Links
     _by_class: dict[type, Lane] = field(init=False)
     _news: list[Event] = field(default_factory=list)
+    _passed_on: float = 0.0
     _is_swept: bool = False
     _left: dict[TableName, tuple[float, bool]] = field(default_factory=dict)
     _complete: dict[TableName, bool] = field(default_factory=dict)
@@ -38,14 +41,31 @@ class FlowSupply(Supply):
     # as dispatch calls it
 
     def take(self, most: Most) -> Batch | None:
-        """Keys of a table that waits for no other."""
+        """Keys of a table that waits for no other, enough for a whole task if there are.
+
+        What was finished is passed on when nothing else would fill a task, and otherwise now and then: each
+        time costs the same for a key and for hundreds.
+        """
         self._complete.clear()
+        if monotonic() - self._passed_on < _GATHER:
+            batch = self._take(most, at_least=1.0)
+            if batch is not None:
+                return batch
         self._pass_on()
-        for lane in reversed(self.lanes.values()):
-            if (lane.may_have or not lane.is_filled) and self._is_open(lane):
-                batch = lane.take(most)
-                if batch is not None:
-                    return batch
+        return self._take(most)
+
+    def _take(self, most: Most, at_least: float = 0.0) -> Batch | None:
+        """Keys of the table that has most of a task; of several, of the last in the order."""
+        lanes = [
+            lane
+            for lane in reversed(self.lanes.values())
+            if (lane.may_have or not lane.is_filled) and self._is_open(lane)
+        ]
+        found = [(lane.fullness(most), lane) for lane in lanes]
+        for fullness, lane in sorted(found, key=itemgetter(0), reverse=True):
+            batch = lane.take(most) if fullness >= at_least else None
+            if batch is not None:
+                return batch
         return None
 
     def pause(self) -> float | None:
@@ -101,6 +121,7 @@ class FlowSupply(Supply):
         return self._queued(lane, lane.fill(*among))
 
     def _pass_on(self) -> None:
+        self._passed_on = monotonic()
         for lane in self.lanes.values():
             if not lane.finished:
                 continue
@@ -155,6 +176,7 @@ class FlowSupply(Supply):
             self._complete[name] = (
                 lane.is_filled
                 and lane.is_idle
+                and not lane.finished  # other tables may wait for these
                 and all(self._is_complete(parent) for parent in self.links.parents[name])
                 and not self._has_left(lane)
             )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _MOST_KEYS: Final = 256
 _MOST_ROWS: Final = 10_000
 _MOST_BYTES: Final = 16 << 20
-_LONGEST: Final = 0.2
+_LONGEST: Final = 0.7  # longer than a task is to take: it commits once
 
 
 @dataclass(frozen=True, slots=True)

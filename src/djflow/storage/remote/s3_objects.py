@@ -29,39 +29,39 @@ class S3Objects:
 
     def cat_file(self, path: str, start: int | None = None, end: int | None = None) -> bytes:
         """The content of an object, or a range of it."""
-        with _told():
+        with told():
             if start is None or end is None:
                 return bytes(obstore.get(self._bucket, _key(path)).bytes())
             return bytes(obstore.get_range(self._bucket, _key(path), start=start, end=end))
 
     def pipe_file(self, path: str, data: bytes) -> None:
         """Write an object."""
-        with _told():
+        with told():
             obstore.put(self._bucket, _key(path), data, chunk_size=_PART, max_concurrency=_PARTS_AT_ONCE)
 
     def put_file(self, source: str, path: str) -> None:
         """Copy a file into the bucket, in parts."""
         part = max(_PART, Path(source).stat().st_size // _MOST_PARTS)
-        with _told():
+        with told():
             obstore.put(
                 self._bucket, _key(path), Path(source), chunk_size=part, max_concurrency=_PARTS_AT_ONCE
             )
 
     def get_file(self, path: str, target: str) -> None:
         """Copy an object into a file."""
-        with _told():
+        with told():
             pieces = obstore.get(self._bucket, _key(path)).stream(min_chunk_size=_PART)
             with Path(target).open("wb") as file:
                 file.writelines(pieces)
 
     def rm_file(self, path: str) -> None:
         """Remove an object."""
-        with _told():
+        with told():
             obstore.delete(self._bucket, _key(path))
 
     def info(self, path: str) -> dict[str, Any]:
         """The type and size of an object or a folder."""
-        with _told():
+        with told():
             try:
                 return _details(obstore.head(self._bucket, _key(path)))
             except FileNotFoundError:
@@ -77,7 +77,7 @@ class S3Objects:
     def find_pages(self, path: str) -> Iterator[dict[str, dict[str, Any]]]:
         """The same in pieces, as the server tells them."""
         bucket = path.partition("/")[0]
-        with _told():
+        with told():
             is_empty = True
             for page in obstore.list(self._bucket, prefix=_key(path) or None, chunk_size=_PAGE):
                 is_empty = False
@@ -107,7 +107,7 @@ _first: Final[dict[str, int]] = {}
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def told() -> Iterator[None]:
     """Only the reason of an error, since the rest repeats the request, with its credentials' names."""
     try:
         yield

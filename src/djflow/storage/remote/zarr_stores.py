@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
 from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype
-from zarr.storage import FsspecStore, ObjectStore, WrapperStore
+from zarr.storage import FsspecStore, WrapperStore
 
 from djflow.errors import DjflowError, StorageError
 from djflow.storage.remote import opened
@@ -29,7 +29,9 @@ def zarr_store(adapter: "StorageAdapter", settings: "StoreSettings", path: str, 
     open_natively = getattr(adapter, "object_store", None)
     native = open_natively(spec, path) if open_natively else None
     if native is not None:
-        return ObjectStore(native, read_only=read_only)
+        from djflow.storage.remote.s3_zarr import ToldObjectStore
+
+        return ToldObjectStore(native, read_only=read_only)
     # Wrapped even if it is asynchronous: its connections belong to fsspec's event loop, not to Zarr's.
     wrapper = AsyncFileSystemWrapper if getattr(adapter, "writes_whole", False) else FolderMaking
     files = wrapper(opened.filesystem(adapter, settings), asynchronous=True)
