@@ -48,6 +48,7 @@ def _note(database: Database, schema: str, found: Sequence[tuple[str, Line]]) ->
         [line.nbytes for line in lines],
     ]
     session.execute(runs.insert_runs(schema), [*columns, socket.gethostname()[:255]])
+    session.execute(runs.forget_runs(schema), [columns[0]])
 
 
 def _create(database: Database, schema: str) -> None:

@@ -1,6 +1,6 @@
 """One call of a table's `populate`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from djflow.pipeline.queue.heart import Heart
 from djflow.pipeline.reserved import ReservedRun, Share
 from djflow.pipeline.serial import SerialRun
 from djflow.relation.database import Database
+from djflow.tables.write import is_making
 
 if TYPE_CHECKING:
     from djflow.executors.choose import Choice
@@ -109,6 +110,16 @@ def check_count(name: str, number: int | None, *, least: int) -> None:
         return
     if isinstance(number, bool) or not isinstance(number, int) or number < least:
         raise InvalidArgumentError(f"{name} is a whole number from {least}, not {number!r}.")
+
+
+def check_not_within(tables: "Iterable[AutoPopulated]") -> None:
+    """Raise `QueryError` within a `make` of any of the tables, whose key it would wait for, or call again."""
+    for table in tables:
+        if is_making(table.table_model.name):
+            name = type(table).__name__
+            raise QueryError(
+                f"A make of {name} cannot populate {name}: its own key is not made yet."
+            ).suggest("Populate other tables in it, or this one after it.")
 
 
 def check_workers_see(database: Database) -> None:

@@ -11,7 +11,7 @@ from djflow.pipeline.interrupts import gentle_stop
 from djflow.pipeline.keys import missing, wanted
 from djflow.pipeline.reads import Reads
 from djflow.pipeline.reserved import Share
-from djflow.pipeline.run import Run, check_count, chosen
+from djflow.pipeline.run import Run, check_count, check_not_within, chosen
 from djflow.pipeline.upstream import current_trace
 from djflow.planner import analyze
 from djflow.planner.nodes import Node, Scan
@@ -134,6 +134,7 @@ class AutoPopulated(Table):
                 f"{type(self).__name__} is restricted, and populate() fills whole tables: pass it conditions."
             ).suggest(f"{type(self).__name__}.populate(condition)")
         self.connection.ensure([self.table_model])
+        check_not_within([self])
         check_count("max_calls", max_calls, least=0)
         with gentle_stop() as stopping:
             run = Run(

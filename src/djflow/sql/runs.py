@@ -7,6 +7,7 @@ from djflow.sql.identifiers import literal, qualified
 
 RUNS_TABLE: Final = "~runs"
 _LATEST: Final = 20  # runs that tell what a key costs
+_KEPT: Final = 1000  # runs of a table
 
 
 def runs_table(schema: str) -> TableName:
@@ -32,6 +33,17 @@ def insert_runs(schema: str) -> str:
     arrays = "$1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::float8[], $6::bigint[], $7::bigint[]"
     return (
         f"INSERT INTO {qualified(runs_table(schema))} ({columns})\nSELECT u.*, $8 FROM unnest({arrays}) AS u"
+    )
+
+
+def forget_runs(schema: str) -> str:
+    """The statement that removes all but the latest runs of the tables `$1`."""
+    return (
+        f"DELETE FROM {qualified(runs_table(schema))} AS r\n"
+        "USING unnest($1::text[]) AS t (name), LATERAL (\n"
+        f"  SELECT ended FROM {qualified(runs_table(schema))}\n"
+        f"  WHERE table_name = t.name ORDER BY ended DESC OFFSET {_KEPT} LIMIT 1\n"
+        ") AS last\nWHERE r.table_name = t.name AND r.ended <= last.ended"
     )
 
 

@@ -114,14 +114,15 @@ def making(name: TableName) -> Iterator[None]:
         _making.reset(token)
 
 
+def is_making(name: TableName) -> bool:
+    """Whether this thread is within a `make` of a table."""
+    return (name, get_ident(), os.getpid()) in _making.get()
+
+
 def check_permitted(table: Table, *, allow_direct_insert: bool) -> None:
     """Raise `DjflowError` for an insert into an auto-populated table from outside its `make`."""
     owner = table.name.master or table.name
-    if (
-        allow_direct_insert
-        or not owner.tier.is_auto_populated
-        or (owner, get_ident(), os.getpid()) in _making.get()
-    ):
+    if allow_direct_insert or not owner.tier.is_auto_populated or is_making(owner):
         return
     raise DjflowError(
         f"{table.name} is filled by make(): call populate(). "

@@ -373,6 +373,20 @@ def test_what_runs_did_is_kept_and_out_of_sight(schema: Schema, computed: Any) -
     assert "runs" not in schema.save()
 
 
+def test_only_the_latest_runs_are_kept(schema: Schema, source: Any, computed: Any) -> None:
+    computed("A", "-> Item")
+    schema.populate({"item": 0}, display_progress=False)
+    runs = f'"{schema.database}"."~runs"'
+    copies = (
+        "SELECT table_name, ended - interval '1 day' * n, made, failed, skipped, seconds, rows, bytes, host"
+    )
+    schema.connection.query(f'INSERT INTO {runs} {copies}, "user" FROM {runs}, generate_series(1, 1500) AS n')
+    schema.populate(display_progress=False)
+    assert schema.connection.query(
+        f"SELECT count(*), max(made), min(ended) > now() - interval '1000 days' FROM {runs}"
+    ) == [(1000, len(source) - 1, True)]
+
+
 def test_one_function_populates_what_it_is_given(schema: Schema, source: Any, computed: Any) -> None:
     first, last = computed("A", "-> Item"), computed("B", "-> A")
     told = dj.populate(first, last, where={"item": 1}, display_progress=False)

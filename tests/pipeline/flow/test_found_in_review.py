@@ -193,3 +193,17 @@ def test_errors_that_cannot_travel_are_raised_where_they_need_not(schema: Schema
     computed("A", "-> Item", then=fail)
     with pytest.raises(Local):
         made(schema, suppress_errors=False)
+
+
+@pytest.mark.parametrize("nested", ["flow", "table"])
+def test_a_make_that_populates_its_own_table_is_refused(computed: Any, nested: str) -> None:
+    def within(table: Any, _: Any) -> None:
+        if nested == "flow":
+            dj.populate(type(table))
+        else:
+            table.populate()
+
+    first = computed("A", "-> Item", then=within)
+    found = first.populate(suppress_errors=True)
+    assert found["error"] == 5
+    assert "A make of A cannot populate A" in found["errors"][0][1]

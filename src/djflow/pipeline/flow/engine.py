@@ -21,7 +21,7 @@ from djflow.pipeline.keys import wanted
 from djflow.pipeline.queue.heart import Heart
 from djflow.pipeline.reads import Reads
 from djflow.pipeline.reserved import Share
-from djflow.pipeline.run import check_workers_see
+from djflow.pipeline.run import check_not_within, check_workers_see
 from djflow.pipeline.summary import Summary
 from djflow.relation.database import Database
 
@@ -57,6 +57,7 @@ def run(
     if not tables:
         return
     database = tables[0].connection
+    check_not_within(tables)
     check_known(tables, restrictions)
     with ExitStack() as stack:
         stack.callback(_keep, database, tables, summary)
