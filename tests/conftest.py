@@ -3,6 +3,7 @@
 import os
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -63,7 +64,10 @@ def server_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server_url(server_home: Path) -> Iterator[str]:
     """How to connect to the tests' server, as its administrator."""
     server = EmbeddedServer(server_home, settings=FAST_UNSAFE_SETTINGS)
-    yield server.acquire()
+    url = server.acquire()
+    yield url
+    _administrator(url, os.getpid()).close()
+    _administrator.cache_clear()
     server.release()
 
 
@@ -148,11 +152,17 @@ def _database(server_url: str, template: str) -> Iterator[str]:
 
 
 def _execute(url: str, sql: str, *parameters: str) -> list[tuple[Any, ...]]:
+    cursor = _administrator(url, os.getpid()).execute(sql.encode(), parameters or None)
+    return cursor.fetchall() if cursor.description else []
+
+
+@cache
+def _administrator(url: str, process: int) -> "psycopg.Connection[Any]":
+    """The connection of this process that makes and drops what tests have."""
     import psycopg
 
-    with psycopg.connect(url, autocommit=True) as connection:
-        cursor = connection.execute(sql.encode(), parameters or None)
-        return cursor.fetchall() if cursor.description else []
+    del process
+    return psycopg.connect(url, autocommit=True)
 
 
 def _restore(url: str, dump: Path) -> None:

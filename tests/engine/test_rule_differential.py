@@ -40,7 +40,7 @@ from djflow.testing.databases import databases
 from djflow.testing.naive import evaluate
 from djflow.testing.plans import plans
 
-DATABASES = max(5, int(os.environ.get("DJFLOW_TEST_EXAMPLES", "150")) // 15)
+DATABASES = max(5, int(os.environ.get("DJFLOW_TEST_EXAMPLES", "150")) // 25)
 _STEPS: Final = 200
 
 Tables = Mapping[str, Node]

@@ -46,7 +46,7 @@ CONDITIONS: dict[str, Callable[[Any, str], Any]] = {
 }
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("place", CONDITIONS)
 @pytest.mark.parametrize("text", REFUSED, ids=short)
 def test_a_condition_that_is_none_is_refused(text: str, place: str, offline: Pair) -> None:
@@ -55,7 +55,7 @@ def test_a_condition_that_is_none_is_refused(text: str, place: str, offline: Pai
     assert len(str(caught.value)) < len(text) + 2000 or len(text) < 2000
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("text", [text for text in REFUSED if text not in EXPRESSIONS], ids=short)
 def test_an_expression_that_is_none_is_refused(text: str, offline: Pair) -> None:
     specimen, reading = offline
@@ -67,7 +67,7 @@ def test_an_expression_that_is_none_is_refused(text: str, offline: Pair) -> None
     assert not isinstance(caught.value, ConnectionFailedError)
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("text", REFUSED, ids=short)
 def test_a_refusal_says_where(text: str, offline: Pair) -> None:
     error = refusal(offline[0], text)
@@ -94,7 +94,7 @@ CHOSEN: dict[str, Callable[[Any, Any, str], Any]] = {
 _ORDERS = frozenset({"n, big", "n`"})
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("place", CHOSEN)
 @pytest.mark.parametrize("name", NAMES, ids=short)
 def test_a_name_that_no_attribute_has_is_refused(name: str, place: str, offline: Pair) -> None:

@@ -139,6 +139,7 @@ def kill_in_the_middle(lab: SimpleNamespace, name: str, gate: Gate) -> None:
     until(lambda: clients(lab) <= known)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("name", "gate"), MOMENTS)
 def test_a_process_killed_in_the_middle_leaves_all_or_nothing(
     stage: SimpleNamespace, name: str, gate: Gate
@@ -179,7 +180,7 @@ def test_an_alteration_that_is_killed_changes_no_table(own_lab: SimpleNamespace,
 
 def test_a_dump_that_is_killed_leaves_no_archive_or_a_whole_one(stage: SimpleNamespace) -> None:
     stage.observer.execute(
-        f'INSERT INTO "{stage.schema}".session SELECT 2, n, 0 FROM generate_series(10, 300000) n'.encode()
+        f'INSERT INTO "{stage.schema}".session SELECT 2, n, 0 FROM generate_series(10, 60000) n'.encode()
     )
     before, whole = stage.content(), stage.folder / "whole"
     partial = whole.with_name("whole.partial")
@@ -221,6 +222,7 @@ ENDED: Final = [
 ]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("name", "gate", "errors"), ENDED)
 def test_a_connection_ended_in_the_middle_is_an_error_or_another_attempt(
     stage: SimpleNamespace, name: str, gate: Gate, errors: tuple[type[DjflowError], ...]

@@ -1,6 +1,7 @@
 """Writers that are killed at any moment: what is committed is whole, and what is not is collected."""
 
 import multiprocessing
+import os
 import random
 from collections.abc import Iterator
 from itertools import count
@@ -17,7 +18,7 @@ from djflow.relation.database import Database
 from djflow.testing.s3_server import S3Endpoint
 
 ROOT = Path(__file__).parents[2]
-KILLS = 6
+KILLS = 12 if "DJFLOW_TEST_EXAMPLES" in os.environ else 3
 LONGEST = 1.0  # seconds
 
 

@@ -95,6 +95,7 @@ def test_processes_are_asked_for_by_their_number(result: Any) -> None:
     assert os.getpid() not in result().to_arrays("worker").tolist()
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("reserve_jobs", [False, True])
 def test_errors_end_no_other_key(result: Any, executor: str, *, reserve_jobs: bool) -> None:
     for number, deed in ((5, "error"), (25, "exit")):
@@ -109,6 +110,7 @@ def test_errors_end_no_other_key(result: Any, executor: str, *, reserve_jobs: bo
         assert result().jobs.progress()["error"] == 2
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("reserve_jobs", [False, True])
 def test_the_first_error_is_raised_where_it_is_not_suppressed(
     result: Any, executor: str, *, reserve_jobs: bool

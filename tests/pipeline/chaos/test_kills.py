@@ -17,7 +17,7 @@ from tests.pipeline.chaos.rig import KINDS, ROOT, Rig, chaos, strikes
 pytest.importorskip("distributed")
 
 IS_HUNT: Final = "DJFLOW_TEST_CHAOS" in os.environ
-KEYS: Final = int(os.environ.get("DJFLOW_TEST_CHAOS", "60"))
+KEYS: Final = int(os.environ.get("DJFLOW_TEST_CHAOS", "36"))
 KILLS: Final = max(1, KEYS // 250)  # of each kind
 EVERY: Final = 1 if IS_HUNT else 5
 SEED: Final = random.SystemRandom().randrange(10**6) if IS_HUNT else 7

@@ -10,7 +10,7 @@ from tests.pipeline.chaos.servers import wait_for
 
 pytest.importorskip("distributed")
 
-KEYS = 40
+KEYS = 24
 
 
 def test_programs_with_other_executors_fill_the_same_tables(

@@ -131,6 +131,7 @@ def test_what_is_damaged_or_missing_stays_and_the_rest_moves(lab: Lab) -> None:
     assert files_of(archive_of(lab)) == set(done["new_path"].drop_nulls())
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("step", STEPS)
 def test_a_killed_move_goes_on_where_it_was(
     lab: Lab, process_environment: Mapping[str, str], tmp_path: Path, step: str
