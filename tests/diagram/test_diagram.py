@@ -392,7 +392,11 @@ rig.Rig  manual
     └── ana.Fit  computed  (also from ana.Pair, lab.Subject)
         └── Item  part  (also from lab.Session.Trial)\
 """)
-    assert everything._repr_html_().startswith("<pre>")
+    picture = everything._repr_svg_()
+    assert picture is not None
+    assert picture.count("<ellipse") == 1
+    assert picture in everything._repr_html_()
+    assert everything._repr_mimebundle_()["text/plain"] == repr(everything)
 
 
 def test_a_cascade_is_drawn_with_counts(lab: Any) -> None:
@@ -405,6 +409,7 @@ lab.Session  manual  2 rows
     └── ana.Fit  computed  1 row
         └── Item  part  0 rows  (also from lab.Session.Trial)\
 """)
+    assert cascade.make_svg().count(">2 rows<") == 2
 
 
 def test_folded_schemas_are_one_box(lab: Any) -> None:
@@ -454,12 +459,29 @@ def test_mermaid_follows_the_configured_direction(lab: Any) -> None:
     assert dj.Diagram(lab.lab).make_mermaid().startswith(f"flowchart {settings.display.diagram_direction}\n")
 
 
-def test_diagrams_are_saved_as_text(lab: Any, tmp_path: Path) -> None:
-    diagram = dj.Diagram(lab.rig)
-    for name, text in (("a.mmd", diagram.make_mermaid()), ("a.txt", str(diagram))):
+def test_diagrams_are_saved_as_what_their_names_say(lab: Any, tmp_path: Path) -> None:
+    diagram = dj.Diagram(lab.rig) + lab.ana
+    told = {
+        "a.mmd": f"{diagram.make_mermaid()}\n",
+        "a.txt": f"{diagram}\n",
+        "a.dot": diagram.make_dot(),
+        "a.svg": diagram.make_svg(),
+    }
+    for name, text in told.items():
         diagram.save(tmp_path / name)
-        assert (tmp_path / name).read_text(encoding="utf-8") == f"{text}\n"
+        assert (tmp_path / name).read_text(encoding="utf-8") == text
     diagram.save(str(tmp_path / "b.md"), format="mermaid")
-    assert (tmp_path / "b.md").read_text(encoding="utf-8") == f"{diagram.make_mermaid()}\n"
-    with pytest.raises(InvalidArgumentError, match=r"Cannot save a diagram as \.svg"):
-        diagram.save(tmp_path / "a.svg")
+    assert (tmp_path / "b.md").read_text(encoding="utf-8") == told["a.mmd"]
+    diagram.save(tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(InvalidArgumentError, match=r"Cannot save a diagram as \.pdf: .* \.svg, \.png"):
+        diagram.save(tmp_path / "a.pdf")
+    assert not (tmp_path / "a.pdf").exists()
+
+
+def test_a_picture_is_what_notebooks_show(lab: Any) -> None:
+    diagram = dj.Diagram(lab.rig) + lab.ana
+    assert diagram.make_svg()._repr_svg_() == diagram.make_svg().data == diagram._repr_svg_()
+    image = diagram.make_image()
+    assert image.shape[2] == 4
+    assert image.min() < 0.5 < image[0, image.shape[1] // 2].min()

@@ -1,15 +1,15 @@
 """Diagrams: parts of the graph of tables, to look at, to combine, and to follow rows through."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import reduce
-from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, SupportsIndex
 
 from djflow.diagram import lookup, view
-from djflow.diagram.mermaid import mermaid
+from djflow.diagram.pictures import Pictures
 from djflow.diagram.sources import source_of
-from djflow.diagram.text import draw
+from djflow.diagram.state import State, frame
+from djflow.diagram.survey import survey
 from djflow.diagram.view import View
 from djflow.engine.counting import count_all
 from djflow.errors import InvalidArgumentError, QueryError
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-class Diagram:
+class Diagram(Pictures):
     """Tables of a database and their foreign keys, as the database has them: imported here or not.
 
     `source` is a schema, a table or its class, a query over one table, a module that holds schemas or
     classes, or another diagram. `context` gives tables the names of its classes. Printing a diagram draws
-    it as text.
+    it as text, notebooks show its picture.
 
     `d + n` adds the tables up to n foreign keys downstream, `d - n` those upstream, one step after the
     other: `d + 1 - 1` adds children, and then the parents of all. `a + b`, `a - b` and `a * b` are the
@@ -40,8 +40,7 @@ class Diagram:
     A diagram never changes. It knows the tables that there were when it was made.
     """
 
-    __slots__ = ("_view",)
-    _view: View
+    __slots__ = ()
 
     def __init__(self, source: Any, context: Mapping[str, Any] | None = None) -> None:
         if isinstance(source, Diagram):
@@ -107,6 +106,11 @@ class Diagram:
         """
         return lookup.Counts(self._counted(), self._view.labels)
 
+    def _states(self) -> Mapping[TableName, State]:
+        if self._view.reach is None:
+            return self._view.states
+        return {name: State(number) for name, number in self._counted().items()}
+
     def _counted(self) -> dict[TableName, int]:
         plans = self._view.concerned()
         for plan in plans.values():
@@ -124,6 +128,34 @@ class Diagram:
             )
         found = count_all(self._view.database.session, self._view.samples())
         return self.showing(self._view.without({name for name, number in found.items() if not number}))
+
+    # progress
+
+    def progress(self) -> Self:
+        """The same diagram with the state of its tables, now: rows, keys that are missing, errors, sizes.
+
+        Pictures have them below the names, with a bar for tables that `make` fills: what is made, what
+        failed, what is left. Keys are counted for tables whose classes are known here. Rows are counted,
+        but of more than some 200,000 the server's estimate is told, marked with "≈". Raises `QueryError`
+        where rows were chosen.
+        """
+        from djflow.pipeline.keys import missing, wanted
+
+        seen = self._view
+        if seen.reach is not None:
+            raise QueryError(f"progress() tells of whole tables, not of {seen.reach}: see counts().")
+        names = [name for name in seen.names if name in seen.selection.expanded]
+        return self.showing(replace(seen, states=survey(seen.database, seen.catalog, names, wanted, missing)))
+
+    def status(self) -> "pl.DataFrame":
+        """The state of the tables, a row each, parents first: what `progress()` draws.
+
+        Columns: `table`, `tier`, `rows`, `is_estimate` (whether the server guesses them), `bytes` (in the
+        database, with indexes), `missing` (keys without a row, null where nobody here knows), `errors` and
+        `running` (jobs). On a diagram that `progress()` gave, it is the state of that moment.
+        """
+        seen = self._view if self._view.states else self.progress()._view  # noqa: SLF001 - its own class
+        return frame(seen.names, seen.states)
 
     # tables
 
@@ -203,33 +235,3 @@ class Diagram:
 
     def __hash__(self) -> int:
         return hash(self._view.selection)
-
-    # drawing
-
-    def __str__(self) -> str:
-        return draw(self._view.picture(), None if self._view.reach is None else self._counted())
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{escape(str(self))}</pre>"
-
-    def make_mermaid(self) -> str:
-        """The diagram as a flowchart in Mermaid's language, in the direction that the configuration says."""
-        return mermaid(self._view.picture(), self._view.database.settings.display.diagram_direction)
-
-    def save(self, filename: str | Path, format: str | None = None) -> None:  # noqa: A002 - documented
-        """Write the diagram to a file.
-
-        `format` is `"mermaid"`, by default if the file's name ends in `.mmd` or `.mermaid`, or `"text"`,
-        by default if it ends in `.txt`. Raises `InvalidArgumentError` for another one.
-        """
-        path = Path(filename)
-        kind = format or {".mmd": "mermaid", ".mermaid": "mermaid", ".txt": "text"}.get(path.suffix.lower())
-        if kind not in ("mermaid", "text"):
-            raise InvalidArgumentError(
-                f"Cannot save a diagram as {format or path.suffix or 'a file without a suffix'}: "
-                "write .mmd for Mermaid or .txt for text, or say format='mermaid'."
-            )
-        path.write_text(f"{self.make_mermaid() if kind == 'mermaid' else self}\n", encoding="utf-8")

@@ -30,10 +30,11 @@ def mermaid(picture: Picture, direction: str = "LR") -> str:
 
     A solid line is a foreign key in the primary key, a dotted line one outside of it.
 
+    >>> from djflow.diagram.boxes import Link
     >>> from djflow.model.names import TableName
     >>> image, spots = (Box("lab", TableName("lab", name)) for name in ("image", "__spots"))
     >>> labels = {image: "Image", spots: "Spots"}
-    >>> text = mermaid(Picture((image, spots), labels, {(image, spots): True}))
+    >>> text = mermaid(Picture((image, spots), labels, (Link(image, spots),)))
     >>> print(text[text.index("    subgraph") :])
         subgraph lab
             Image[Image]:::manual
@@ -45,7 +46,7 @@ def mermaid(picture: Picture, direction: str = "LR") -> str:
     names = _identifiers(picture)
     groups = [_group(schema, boxes, picture.labels, names) for schema, boxes in picture.by_schema.items()]
     arrows = {True: "-->", False: "-.->"}
-    links = [f"    {names[a]} {arrows[in_key]} {names[b]}" for (a, b), in_key in picture.links.items()]
+    links = [f"    {names[a]} {arrows[in_key]} {names[b]}" for (a, b), in_key in picture.neighbours.items()]
     blocks = [[f"flowchart {direction}", _CLASSES], *groups, links]
     return "\n\n".join("\n".join(block) for block in blocks if block)
 

@@ -1,5 +1,6 @@
 """What a diagram can be made of: schemas, tables, queries over one table, and modules that hold these."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -12,6 +13,7 @@ from djflow.planner.distant import base_table
 from djflow.relation.database import Database
 from djflow.relation.relation import Relation
 from djflow.tables.declared import Table
+from djflow.tables.registry import classes_of
 from djflow.tables.schema import Schema
 
 
@@ -71,6 +73,20 @@ def seed(expression: Any) -> Relation:
         )
     relation.connection.ensure(relation.logical_plan.tables)
     return relation
+
+
+def titles(database: Database) -> dict[str, str]:
+    """What programmers call schemas: the modules with their classes, as far as each has one of its own."""
+    modules: dict[str, set[str]] = defaultdict(set)
+    for name, cls in classes_of(database).items():
+        modules[name.schema].add(cls.__module__)
+    single = {schema: found.pop() for schema, found in modules.items() if len(found) == 1}
+    sharing = Counter(single.values())
+    return {
+        schema: module.rpartition(".")[2]
+        for schema, module in single.items()
+        if sharing[module] == 1 and module != "__main__"
+    }
 
 
 def _module(module: ModuleType) -> Source | None:

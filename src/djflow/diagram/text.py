@@ -7,14 +7,16 @@ from djflow.diagram.boxes import Box, Picture
 from djflow.model.names import TableName
 
 
-def draw(picture: Picture, counts: Mapping[TableName, int] | None = None) -> str:
-    """The dependency graph as an indented tree, with the numbers of rows where they are given.
+def draw(picture: Picture, notes: Mapping[TableName, str] | None = None) -> str:
+    """The dependency graph as an indented tree, with notes behind the tables that have some.
 
     A table with several parents stands below the one computed last; the others are named behind it.
 
+    >>> from djflow.diagram.boxes import Link
     >>> image, spots = (Box("lab", TableName("lab", name)) for name in ("image", "__spots"))
     >>> labels = {image: "Image", spots: "Spots"}
-    >>> print(draw(Picture((image, spots), labels, {(image, spots): True}), {TableName("lab", "image"): 3}))
+    >>> picture = Picture((image, spots), labels, (Link(image, spots),))
+    >>> print(draw(picture, {TableName("lab", "image"): "3 rows"}))
     Image  manual  3 rows
     └── Spots  computed
     """
@@ -29,7 +31,7 @@ def draw(picture: Picture, counts: Mapping[TableName, int] | None = None) -> str
         words = (
             _label(box, chosen[box], picture),
             _tier(box),
-            _rows(box, counts or {}),
+            "" if box.table is None else (notes or {}).get(box.table, ""),
             _also(others, picture),
         )
         lines.append(indent + "  ".join(word for word in words if word))
@@ -38,7 +40,7 @@ def draw(picture: Picture, counts: Mapping[TableName, int] | None = None) -> str
 
 def _parents(picture: Picture) -> dict[Box, list[Box]]:
     found: dict[Box, list[Box]] = {box: [] for box in picture.boxes}
-    for parent, child in picture.links:
+    for parent, child in picture.neighbours:
         found[child].append(parent)
     return found
 
@@ -75,13 +77,6 @@ def _master(box: Box) -> TableName | None:
 
 def _tier(box: Box) -> str:
     return "" if box.table is None else str(box.table.tier)
-
-
-def _rows(box: Box, counts: Mapping[TableName, int]) -> str:
-    if box.table is None or box.table not in counts:
-        return ""
-    number = counts[box.table]
-    return f"{number:,} row{'' if number == 1 else 's'}"
 
 
 def _also(others: Iterable[Box], picture: Picture) -> str:

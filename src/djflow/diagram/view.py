@@ -9,7 +9,8 @@ from djflow.diagram import reach
 from djflow.diagram.boxes import Picture, picture
 from djflow.diagram.graph import Direction, Selection, in_order
 from djflow.diagram.reach import Reach
-from djflow.diagram.sources import Source, seed
+from djflow.diagram.sources import Source, seed, titles
+from djflow.diagram.state import State
 from djflow.errors import QueryError
 from djflow.model.catalog import Catalog
 from djflow.model.names import TableName
@@ -22,7 +23,7 @@ from djflow.relation.database import Database
 class View:
     """Tables of a catalog; `reach` says which rows, None all. `pruned` are tables left out for want of rows.
 
-    `labels` are names that users gave to tables.
+    `labels` are names that users gave to tables, `states` how far tables were when somebody asked.
     """
 
     database: Database
@@ -31,6 +32,7 @@ class View:
     reach: Reach | None = None
     pruned: frozenset[TableName] = field(default=frozenset(), compare=False)
     labels: Mapping[TableName, str] = field(default_factory=dict, compare=False)
+    states: Mapping[TableName, State] = field(default_factory=dict, compare=False)
 
     # what it holds
 
@@ -60,7 +62,7 @@ class View:
 
     def picture(self) -> Picture:
         """What to draw."""
-        return picture(self.catalog, self.selection, self.labels)
+        return picture(self.catalog, self.selection, self.labels, titles(self.database))
 
     # tables
 
@@ -98,6 +100,7 @@ class View:
             reach=chosen[0].renewed(catalog) if chosen else None,
             pruned=self.pruned | other.pruned,
             labels={**other.labels, **self.labels},
+            states={**other.states, **self.states},
         )
         if chosen and chosen[0].is_closed and not both.selection.names <= chosen[0].plans.keys():
             raise QueryError(f"Other tables have no rows in {chosen[0]}; nothing can be added to it.")

@@ -19,6 +19,7 @@ DjflowError (= DataJointError)
 │   │   └── ConflictError        ... with other values than those given; lists the differences
 │   ├── MissingRowError          a row that must exist and does not
 │   ├── IntegrityError           a parent that does not exist, or a child that still does
+│   ├── PartIntegrityError       parts that would go without their master
 │   ├── UnknownAttributeError
 │   ├── MissingAttributeError
 │   ├── InvalidRowsError         a source of rows whose form insert does not understand
@@ -54,14 +55,27 @@ DjflowError (= DataJointError)
 │   ├── UnpicklableTaskError     what cannot travel to another process
 │   ├── WorkerSetupError         a worker that cannot begin
 │   └── ClusterLostError         a scheduler that is gone
+├── DrawingError                 a picture for which this machine lacks something
 └── PlannerBugError              a rewrite rule broke its promise: please report
+
+UserWarning
+├── ConfigWarning                an environment variable that is probably misspelt
+│   └── CredentialsWarning       a password in a file that people commit
+├── NativeTypeWarning            a type spelled in a database's own way
+└── ReadsWarning                 a make that read what its key does not depend on
 ```
 """
 
 from djflow.errors.access import AccessError, OwnershipError, UnknownRoleError
 from djflow.errors.attributes import DataTypeError, MissingAttributeError, UnknownAttributeError
 from djflow.errors.base import DjflowError
-from djflow.errors.configuration import ConfigError, ThreadSafetyError, UnknownSettingError
+from djflow.errors.configuration import (
+    ConfigError,
+    ConfigWarning,
+    CredentialsWarning,
+    ThreadSafetyError,
+    UnknownSettingError,
+)
 from djflow.errors.definition import (
     AlterationError,
     DefinitionError,
@@ -70,6 +84,7 @@ from djflow.errors.definition import (
     NativeTypeWarning,
     UnknownTableError,
 )
+from djflow.errors.drawing import DrawingError
 from djflow.errors.executors import (
     ClusterLostError,
     ExecutorError,
@@ -139,15 +154,18 @@ __all__ = [
     "BucketInaccessible",
     "ClusterLostError",
     "ConfigError",
+    "ConfigWarning",
     "ConflictError",
     "ConnectionFailedError",
     "CorruptObjectError",
+    "CredentialsWarning",
     "DataJointError",
     "DataTypeError",
     "DeadlockError",
     "DefinitionError",
     "DiskFullError",
     "DjflowError",
+    "DrawingError",
     "DuplicateError",
     "ExecutorError",
     "InputChangedError",
