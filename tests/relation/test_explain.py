@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
 import djflow as dj
+from djflow.display.sheet import STYLE
 from djflow.planner.explain import show_plan
 from djflow.planner.nodes import Empty
 from djflow.planner.rewriter import optimise
@@ -401,7 +402,7 @@ class Balanced(HTMLParser):
     """Fails on tags that do not match, and on any that could run or load something."""
 
     ALLOWED = frozenset(
-        "b br code details div li pre small span summary table tbody td th thead tr u ul".split()  # noqa: SIM905
+        "b br code details div li pre small span style summary table tbody td th thead tr ul".split()  # noqa: SIM905
     )
 
     def __init__(self) -> None:
@@ -411,7 +412,7 @@ class Balanced(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert tag in self.ALLOWED
-        assert {name for name, _ in attrs} <= {"style", "title", "open"}
+        assert {name for name, _ in attrs} <= {"class", "style", "title", "open"}
         if tag != "br":
             self.tags.append(tag)
 
@@ -419,7 +420,10 @@ class Balanced(HTMLParser):
         assert self.tags.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        if self.tags[-1:] == ["style"]:
+            assert data == STYLE
+        else:
+            self.text += data
 
 
 def parsed(page: str) -> str:
@@ -462,12 +466,12 @@ def test_hostile_names_and_values_are_text_in_pages(lab: Any) -> None:
 def test_a_preview_of_polars_expressions_has_their_rows(lab: Any) -> None:
     query = lab.Session.proj(r=pl.col("duration").rank()) & {"subject": 1}
     assert "(3 rows)" in query.preview()
-    assert parsed(query._repr_html_()).endswith("3 rows")
+    assert parsed(query._repr_html_()).endswith("(3 rows)")
 
 
 def test_a_relation_without_attributes_counts_its_rows(lab: Any) -> None:
     assert repr(dj.U() & lab.Subject) == "(1 row without attributes)"
-    assert parsed((dj.U() & lab.Subject)._repr_html_()) == "1 row without attributes"
+    assert parsed((dj.U() & lab.Subject)._repr_html_()) == "(1 row without attributes)"
     assert repr(dj.U() & (lab.Subject & False)) == "(0 rows without attributes)"
 
 
@@ -477,12 +481,14 @@ def test_wide_relations_show_what_fits_and_name_the_rest(lab: Any, monkeypatch: 
     text = wide.preview()
     assert max(map(len, text.splitlines()[:-1])) <= 80
     assert re.search(r"\(3 rows\) and \d+ more attributes: a\d+, ", text)
-    assert parsed(wide._repr_html_()).endswith("3 rows and 11 more attributes: a29, a30, a31, a32, a33, ...")
+    assert parsed(wide._repr_html_()).endswith(
+        "(3 rows) and 11 more attributes: a29, a30, a31, a32, a33, ..."
+    )
     monkeypatch.setenv("COLUMNS", "3")
     assert "*subject" in wide.preview()
 
 
 def test_long_values_are_cut(lab: Any) -> None:
     long = lab.Subject.proj(text=f"'{'<' * 5000}'") & {"subject": 1}
-    assert max(map(len, long.preview().splitlines())) < 60
-    assert parsed(long._repr_html_()).endswith(f"{'<' * 77}...1 row")
+    assert max(map(len, long.preview().splitlines())) < 90
+    assert parsed(long._repr_html_()).endswith(f"{'<' * 79}…(1 row)")

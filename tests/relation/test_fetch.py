@@ -159,7 +159,7 @@ def test_summaries_keep_groups_without_rows_unless_told(lab: Any) -> None:
 def test_a_preview_shows_the_first_rows_and_no_secrets_of_html(lab: Any) -> None:
     text = lab.Subject.preview(2)
     assert "*subject" in text
-    assert "(first 2 rows)" in text
+    assert "(first 2 of 3 rows)" in text
     assert "&quot;odd&quot;" in lab.Subject()._repr_html_()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
+from djflow.display.bars import progress_bar
 from djflow.pipeline.events import Ended, Event, Queued
 from djflow.pipeline.summary import labels
 
@@ -64,6 +65,4 @@ class Bars:
 
 
 def _bar(name: str, total: int) -> Any:
-    from tqdm.auto import tqdm
-
-    return tqdm(total=total, desc=name, unit="key")
+    return progress_bar(total=total, desc=name, unit="key")

@@ -14,6 +14,7 @@ from djflow.pipeline.telling import told
 from djflow.pipeline.work import Batch
 
 if TYPE_CHECKING:
+    from djflow.pipeline.queue.queue import Queue
     from djflow.pipeline.tiers import AutoPopulated
 
 _LONGEST_PAUSE: Final = 1.0  # seconds
@@ -90,6 +91,8 @@ class ListedBatches(Supply):
 
 class ClaimedBatches(Supply):
     """Jobs of a table's queue, claimed here for whoever computes them."""
+
+    queue: "Queue"
 
     def __init__(self, table: "AutoPopulated", share: Share, heart: Heart) -> None:
         self._table, self._jobs, self._share = type(table), table.jobs, share

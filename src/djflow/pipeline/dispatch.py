@@ -16,6 +16,7 @@ from djflow.pipeline.calls import Calls
 from djflow.pipeline.events import Began, Ended, Event
 from djflow.pipeline.telling import with_key
 from djflow.pipeline.work import Batch, Report, Work
+from djflow.tables.linking import linking_modules
 
 if TYPE_CHECKING:
     from djflow.executors.executor import Executor
@@ -76,7 +77,9 @@ class Dispatch:
         self._slots = executor.slots
         while (batch := self._supply.take(self._size)) is not None:
             name, needs = batch.table.__name__, dict(batch.table.resources)
-            task = Task(f"{name} {next(self._ids)}", Work(batch, self._calls), needs)
+            task = Task(
+                f"{name} {next(self._ids)}", Work(batch, self._calls, linking_modules(batch.table)), needs
+            )
             self._running[task.id] = batch
             self._waiting_for[_needs(batch)] += 1
             executor.submit(task)

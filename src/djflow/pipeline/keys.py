@@ -18,7 +18,7 @@ _DOCUMENT: Final = CoreType("json")
 
 def wanted(table: "AutoPopulated", restrictions: Iterable[Any] = ()) -> "Relation":
     """The keys of `key_source` that fulfil all restrictions. Raises `UnusableKeyError`."""
-    source = table.key_source.restrict(AndList(restrictions))
+    source: Relation = table.key_source.restrict(AndList(restrictions))
     # A table that may have attributes of its own in its key has several rows for one key of the source.
     key = tuple(name for name in table.heading.primary_key if name in source.heading)
     for name in key:

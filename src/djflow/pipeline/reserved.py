@@ -60,6 +60,8 @@ class Share:
 class ReservedRun:
     """One worker that makes the keys it claims, until none is due."""
 
+    outcome: Outcome
+
     def __init__(
         self,
         table: "AutoPopulated",

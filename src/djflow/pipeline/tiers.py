@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from djflow.errors import InvalidArgumentError
 from djflow.model.names import Tier
@@ -15,6 +15,7 @@ from djflow.pipeline.run import Run, check_count, check_not_within, chosen
 from djflow.pipeline.upstream import current_trace
 from djflow.planner import analyze
 from djflow.planner.nodes import Node, Scan
+from djflow.relation.on_class import class_property, on_class
 from djflow.relation.relation import Relation
 from djflow.tables.declared import Table
 
@@ -68,27 +69,26 @@ class AutoPopulated(Table):
         """
         return current_trace(self)
 
-    @property
-    def key_source(self) -> Relation:
-        """The keys to compute: all combinations of the parents in the primary key. Override to narrow it."""
-        schema = type(self).__djflow_schema__
-        assert schema is not None  # noqa: S101 - connection below would have raised
-        self.connection.ensure([self.table_model])
-        plan: Node | None = None
-        for fk in self.table_model.foreign_keys:
-            if fk.in_key:
-                renamed = {own: referenced for own, referenced in fk.columns if own != referenced}
-                parent = analyze.project(Scan(schema.parent(fk.parent)), (), renamed)
-                plan = parent if plan is None else analyze.join(plan, parent)
-        return Relation(plan if plan is not None else self.logical_plan, self.connection)
+    if TYPE_CHECKING:
+        key_source: Any  # classes give it a query or a property of their own
+    else:
 
-    @property
+        @property
+        def key_source(self) -> Relation:
+            """The keys to compute: all combinations of the parents in the primary key.
+
+            Override it to narrow them.
+            """
+            return _combined_parents(self)
+
+    @class_property
     def jobs(self) -> "Jobs":
         """The queue of the table: who computes which keys, what failed, what is passed over."""
         from djflow.pipeline.queue import Jobs
 
         return Jobs(self)
 
+    @on_class
     def populate(
         self,
         *restrictions: Any,
@@ -154,6 +154,7 @@ class AutoPopulated(Table):
         stopping.raise_if_asked()
         return outcome.summary(as_objects=return_exception_objects)
 
+    @on_class
     def reads(self, *restrictions: Any) -> "pl.DataFrame":
         """What `make` read for the rows that fulfil all restrictions, if `reads` was "warn" or "strict" then.
 
@@ -163,6 +164,7 @@ class AutoPopulated(Table):
 
         return reads_of(self, restrictions)
 
+    @on_class
     def progress(self, *restrictions: Any, display: bool = False) -> tuple[int, int]:
         """The number of keys still to compute, and of all keys."""
         total = len(wanted(self, restrictions))
@@ -177,14 +179,27 @@ class AutoPopulated(Table):
 class Imported(AutoPopulated):
     """Rows made from what lies outside the database, such as files."""
 
-    tier = Tier.IMPORTED
+    tier: ClassVar[Tier | None] = Tier.IMPORTED
 
 
 class Computed(AutoPopulated):
     """Rows made from other tables."""
 
-    tier = Tier.COMPUTED
+    tier: ClassVar[Tier | None] = Tier.COMPUTED
 
 
 Ingest = Imported
 Compute = Computed
+
+
+def _combined_parents(table: AutoPopulated) -> Relation:
+    schema = type(table).__djflow_schema__
+    assert schema is not None  # noqa: S101 - connection below would have raised
+    table.connection.ensure([table.table_model])
+    plan: Node | None = None
+    for fk in table.table_model.foreign_keys:
+        if fk.in_key:
+            renamed = {own: referenced for own, referenced in fk.columns if own != referenced}
+            parent = analyze.project(Scan(schema.parent(fk.parent)), (), renamed)
+            plan = parent if plan is None else analyze.join(plan, parent)
+    return Relation(plan if plan is not None else table.logical_plan, table.connection)

@@ -12,6 +12,7 @@ from djflow.pipeline.queue.holding import Claim
 from djflow.pipeline.reserved import ReservedRun, Share
 from djflow.pipeline.serial import SerialRun
 from djflow.pipeline.telling import with_key
+from djflow.tables.linking import link
 
 if TYPE_CHECKING:
     from djflow.pipeline.calls import Calls
@@ -49,10 +50,14 @@ class Work:
 
     batch: Batch
     calls: "Calls"
+    modules: tuple[str, ...] = ()
+    """What to import where the table's schema is named by another module than its own."""
 
     def __call__(self, context: TaskContext) -> Report:
         """Make them, until it is asked to stop; errors are told, not raised."""
-        begun, table = time.perf_counter(), self.batch.table()
+        begun = time.perf_counter()
+        link(self.batch.table, self.modules)
+        table = self.batch.table()
         outcome = self._make(table, context.should_stop)
         errors = tuple((key, Failure.of(error)) for key, error in outcome.errors)
         seconds = time.perf_counter() - begun

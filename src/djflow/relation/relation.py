@@ -11,13 +11,15 @@ from djflow.errors import DjflowError, QueryError
 from djflow.model.table import Heading
 from djflow.planner import analyze, distant
 from djflow.planner.nodes import Node
-from djflow.relation import fetch, habits, preview
+from djflow.relation import fetch, habits
 from djflow.relation.conditions import HasPlan, Not, restricted
 from djflow.relation.database import Database
 from djflow.relation.explanation import Explanation, explained, readable_sql
 from djflow.relation.frames import as_frame
 from djflow.relation.lazy import lazy_frame
+from djflow.relation.on_class import class_property, on_class, on_class_same
 from djflow.relation.partitions import Partitions, partitions
+from djflow.relation.preview import Look, look, looked_at
 from djflow.relation.single import the_only_row
 from djflow.relation.to_dask import to_dask
 
@@ -42,22 +44,22 @@ class Relation:
 
     # what it is
 
-    @property
+    @class_property
     def logical_plan(self) -> Node:
         """The plan as written, before optimisation."""
         return self._plan
 
-    @property
+    @class_property
     def connection(self) -> Database:
         """The database that the relation reads."""
         return self._database
 
-    @property
+    @class_property
     def heading(self) -> Heading:
         """The attributes, primary key first."""
         return self.logical_plan.heading
 
-    @property
+    @class_property
     def primary_key(self) -> list[str]:
         """The names of the primary key."""
         return list(self.heading.primary_key)
@@ -73,6 +75,7 @@ class Relation:
 
     # restriction
 
+    @on_class_same
     def restrict(self, condition: Any, semantic_check: bool = True) -> Self:  # noqa: FBT001, FBT002
         """Rows that satisfy a condition: a dict, string, list (any of), frame of keys, or relation.
 
@@ -91,6 +94,7 @@ class Relation:
     def __sub__(self, condition: Any) -> Self:
         return self.restrict(Not(condition))
 
+    @on_class_same
     def restrict_by(self, other: Any, *, direction: distant.Direction | None = None, via: Any = None) -> Self:
         """Rows that foreign keys connect, however far, with a row of `other`: a query over one table.
 
@@ -114,7 +118,8 @@ class Relation:
 
     # combination
 
-    def proj(self, *attributes: "str | EllipsisType | pl.Expr", **named: "str | pl.Expr") -> "Relation":
+    @on_class
+    def proj(self, /, *attributes: "str | EllipsisType | pl.Expr", **named: "str | pl.Expr") -> "Relation":
         """The primary key, the attributes named, and those renamed or computed.
 
         `...` stands for all, `'-name'` leaves one out; `new='old'` renames, `new='(old)'` duplicates,
@@ -122,6 +127,7 @@ class Relation:
         """
         return self._derived(analyze.project(self.logical_plan, attributes, named))
 
+    @on_class
     def join(self, other: Any, semantic_check: bool = True, left: bool = False) -> "Relation":  # noqa: FBT001, FBT002
         """Pairs of rows that match in all shared attributes of the same lineage.
 
@@ -141,6 +147,7 @@ class Relation:
             raise habits.expected(other, "a table, a query or a frame")
         return frame * self
 
+    @on_class
     def extend(self, other: Any, semantic_check: bool = True) -> "Relation":  # noqa: FBT001, FBT002 - documented
         """All rows, with the attributes of `other` where it has a matching row."""
         return self.join(other, semantic_check=semantic_check, left=True)
@@ -152,11 +159,13 @@ class Relation:
     def __or__(self, _other: Any) -> NoReturn:
         habits.refuse_or()
 
-    __ror__ = __or__
+    def __ror__(self, _other: Any) -> NoReturn:
+        habits.refuse_or()
 
     def __add__(self, other: Any) -> "Relation":
         return self.union(other)
 
+    @on_class
     def union(self, other: Any) -> "Relation":
         """A row for every key of either side, with the attributes of both; null where a side lacks the key.
 
@@ -164,8 +173,10 @@ class Relation:
         """
         return self._derived(analyze.union(self.logical_plan, self._operand(other)))
 
+    @on_class
     def aggr(
         self,
+        /,
         group: Any,
         *attributes: str | EllipsisType,
         exclude_nonmatching: bool = False,
@@ -209,30 +220,35 @@ class Relation:
             return self.logical_plan
         return analyze.top(self.logical_plan, order_by, limit, offset or 0)
 
+    @on_class
     def to_arrow(
         self, order_by: OrderBy = None, limit: int | None = None, offset: int | None = None
     ) -> "pa.Table":
         """All rows as an Arrow table in exact types."""
         return fetch.to_arrow(self._ordered(order_by, limit, offset), self.connection)
 
+    @on_class
     def to_polars(
         self, order_by: OrderBy = None, limit: int | None = None, offset: int | None = None
     ) -> "pl.DataFrame":
         """All rows as a Polars frame."""
         return fetch.to_polars(self._ordered(order_by, limit, offset), self.connection)
 
+    @on_class
     def to_pandas(
         self, order_by: OrderBy = None, limit: int | None = None, offset: int | None = None
     ) -> "pd.DataFrame":
         """All rows as a pandas frame, indexed by the primary key."""
         return fetch.to_pandas(self._ordered(order_by, limit, offset), self.connection)
 
+    @on_class
     def to_dicts(
         self, order_by: OrderBy = None, limit: int | None = None, offset: int | None = None
     ) -> list[dict[str, Any]]:
         """All rows as dicts of Python values."""
         return fetch.to_dicts(self._ordered(order_by, limit, offset), self.connection)
 
+    @on_class
     def to_arrays(
         self,
         *attributes: str,
@@ -257,6 +273,7 @@ class Relation:
         arrays = fetch.to_arrays(plan, self.connection, attributes)
         return arrays[0] if len(arrays) == 1 else tuple(arrays)
 
+    @on_class
     def fetch1(self, *attributes: str) -> Any:
         """The only row: as a dict, or the values of the attributes named.
 
@@ -269,6 +286,7 @@ class Relation:
         values = tuple(row[name] for name in attributes)
         return values[0] if len(values) == 1 else values
 
+    @on_class
     def keys(
         self, order_by: OrderBy = None, limit: int | None = None, offset: int | None = None
     ) -> list[dict[str, Any]]:
@@ -277,18 +295,22 @@ class Relation:
             analyze.project(self._ordered(order_by, limit, offset), (), {}), self.connection
         )
 
+    @on_class
     def head(self, limit: int = 25) -> list[dict[str, Any]]:
         """The first rows by primary key."""
         return self.to_dicts(order_by="KEY", limit=limit)
 
+    @on_class
     def tail(self, limit: int = 25) -> list[dict[str, Any]]:
         """The last rows by primary key, in ascending order."""
         return self.to_dicts(order_by="KEY DESC", limit=limit)[::-1]
 
+    @on_class
     def to_batches(self) -> "pa.RecordBatchReader":
         """Rows as a stream of record batches in bounded memory; codec columns stay encoded."""
         return fetch.batches(self.logical_plan, self.connection)
 
+    @on_class
     def lazy(self) -> "pl.LazyFrame":
         """A Polars lazy frame whose filters, columns and limits the server applies, as far as it can.
 
@@ -297,6 +319,7 @@ class Relation:
         """
         return lazy_frame(self.logical_plan, self.connection)
 
+    @on_class
     def partitions(self, n: int) -> Partitions:
         """The rows in `n` ranges of the key, of about equal size, all in the database as it is now.
 
@@ -306,6 +329,7 @@ class Relation:
         """
         return partitions(self.logical_plan, self.connection, n)
 
+    @on_class
     def to_dask(self, npartitions: int | None = None) -> "dd.DataFrame":
         """A Dask frame that reads ranges of the key, all in the database as it is now.
 
@@ -341,6 +365,7 @@ class Relation:
     def __contains__(self, condition: Any) -> bool:
         return bool(self & condition)
 
+    @on_class
     def make_sql(self) -> str:
         """The SQL of the query with its values written in: for reading, learning, and psql.
 
@@ -348,6 +373,7 @@ class Relation:
         """
         return readable_sql(self.logical_plan)
 
+    @on_class
     def explain(self, *, analyze: bool = False) -> Explanation:
         """How the query will be answered; with `analyze`, also PostgreSQL's own plan, run with times."""
         explanation = explained(self.logical_plan)
@@ -368,18 +394,26 @@ class Relation:
 
     # looks
 
-    def preview(self, limit: int | None = None) -> str:
-        """The first rows as text."""
-        return preview.as_text(self.logical_plan, self.connection, self._preview_limit(limit))
+    @on_class
+    def preview(self, limit: int | None = None, width: int | None = None) -> str:
+        """The first rows as text: at most `limit` of them, long texts cut to `width` characters.
 
-    def _preview_limit(self, limit: int | None) -> int:
-        return self.connection.settings.display.limit if limit is None else limit
+        By default as many rows as the setting `display.limit` says, and texts as wide as the screen allows,
+        but no narrower than `display.width`.
+        """
+        self.connection.before_query(self.logical_plan)
+        settings = self.connection.settings.display
+        return look(self.logical_plan, self.connection, settings, limit=limit).text(width)
+
+    def _look(self) -> Look:
+        return looked_at(self)
 
     def __repr__(self) -> str:
-        try:
-            return self.preview()
-        except DjflowError as error:
-            return f"<{type(self).__name__} of {', '.join(self.heading.names)}: {error}>"
+        return self._look().text()
 
     def _repr_html_(self) -> str:
-        return preview.as_html(self.logical_plan, self.connection, self._preview_limit(None))
+        return self._look().html()
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        found = self._look()  # once for both
+        return {"text/plain": found.text(), "text/html": found.html()}

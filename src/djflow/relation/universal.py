@@ -1,6 +1,7 @@
 """The universal set: regroup a relation by any of its attributes."""
 
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeAlias, cast
 
 from djflow.errors import QueryError
 from djflow.planner import analyze
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+_Refusal: TypeAlias = Callable[["U", Any], NoReturn]
+
 
 class U:
     """The set of all values of some attributes, to be restricted by a relation that has them.
@@ -26,6 +29,8 @@ class U:
     >>> U("a", "b")
     U('a', 'b')
     """
+
+    attributes: tuple[str, ...]
 
     def __init__(self, *attributes: str) -> None:
         for name in attributes:
@@ -84,7 +89,13 @@ class U:
     def _refuse(self, _other: Any) -> NoReturn:
         raise QueryError(f"{self!r} is infinite: restrict it with &, or summarise with .aggr().")
 
-    __sub__ = __mul__ = __add__ = __rmul__ = __radd__ = __rsub__ = __rand__ = _refuse
+    __add__: ClassVar[_Refusal] = _refuse
+    __sub__: ClassVar[_Refusal] = _refuse
+    __mul__: ClassVar[_Refusal] = _refuse
+    __radd__: ClassVar[_Refusal] = _refuse
+    __rsub__: ClassVar[_Refusal] = _refuse
+    __rmul__: ClassVar[_Refusal] = _refuse
+    __rand__: ClassVar[_Refusal] = _refuse
 
 
 def _operand(other: Any) -> tuple[Node, Relation]:

@@ -34,6 +34,8 @@ class WholeFile:
     (False, b'text')
     """
 
+    file: BinaryIO
+
     # Places are texts: a store writes many small files, and paths take longer than the system.
     __slots__ = ("_crowd", "_flushing", "_target", "_temporary", "file")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
+from djflow.display.bars import progress_bar
 from djflow.storage.files import copying_to
 from djflow.storage.store import Store
 
@@ -36,10 +37,8 @@ def watched(store: Store, label: str, count: int) -> Iterator[tuple[Store, Done]
     if not _has_viewer():
         yield store, lambda: None
         return
-    from tqdm.auto import tqdm
-
     lock, ended = Lock(), 0
-    with tqdm(desc=label, unit="B", unit_scale=True, delay=DELAY, leave=False) as bar:
+    with progress_bar(desc=label, unit="B", unit_scale=True, delay=DELAY, leave=False) as bar:
 
         def advance(number: int) -> None:
             with lock:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NoReturn, TypeAlias, TypeVar
 
 from djflow.definition import render, unbind
+from djflow.display.definitions import Definition
 from djflow.errors import DjflowError
 from djflow.model.names import TableName, Tier
 from djflow.model.table import Heading
@@ -14,6 +15,8 @@ from djflow.planner.nodes import Node, Scan
 from djflow.relation import habits
 from djflow.relation.conditions import Not
 from djflow.relation.database import Database
+from djflow.relation.on_class import class_property, on_class
+from djflow.relation.preview import Look
 from djflow.relation.relation import Relation
 from djflow.sql.identifiers import qualified
 from djflow.tables import deletion, update, validation, write
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from djflow.tables.schema import Schema
     from djflow.tables.staged import StagedInsert
 
+T = TypeVar("T")
 OnConflict: TypeAlias = Literal["error", "skip", "update", "match"]
 
 # What a class offers without being instantiated: `Subject.proj()` means `Subject().proj()`.
@@ -36,7 +40,17 @@ _INSTANCE_NAMES: Final = frozenset(
     {name for name in vars(Relation) if not name.startswith("_")}
     | {"insert", "insert1", "describe", "table_name", "full_table_name", "populate", "progress", "key_source"}
     | {"jobs", "reads"}
-    | {"_repr_html_", "__arrow_c_stream__", "alter", "delete", "delete_quick", "drop", "update1", "validate"}
+    | {
+        "_repr_html_",
+        "_repr_mimebundle_",
+        "__arrow_c_stream__",
+        "alter",
+        "delete",
+        "delete_quick",
+        "drop",
+        "update1",
+        "validate",
+    }
     | {"copy_objects", "move_objects", "staged_insert1", "verify"}
 )
 
@@ -44,25 +58,17 @@ _INSTANCE_NAMES: Final = frozenset(
 class TableMeta(type):
     """Lets a class of tables be used as a query: `Session & Subject`, `len(Session)`."""
 
-    def __getattribute__(cls, name: str) -> Any:
-        if name in _INSTANCE_NAMES and type.__getattribute__(cls, "__djflow_table__") is not None:
-            return getattr(cls(), name)
-        found = super().__getattribute__(name)
-        if name in _INSTANCE_NAMES and "definition" in vars(cls) and isinstance(found, FunctionType):
-            return found.__get__(cls())  # nobody decorated the class: the call says so
-        return found
+    def __and__(cls: type[T], condition: Any) -> T:
+        return _restricted(cls, condition)
 
-    def __and__(cls, condition: Any) -> Relation:
-        return _instance(cls).restrict(condition)
+    def __sub__(cls: type[T], condition: Any) -> T:
+        return _restricted(cls, Not(condition))
 
-    def __sub__(cls, condition: Any) -> Relation:
-        return _instance(cls).restrict(Not(condition))
+    def __lshift__(cls: type[T], ancestor: Any) -> T:
+        return _restricted_by(cls, ancestor, "up")
 
-    def __lshift__(cls, ancestor: Any) -> Relation:
-        return _instance(cls).restrict_by(ancestor, direction="up")
-
-    def __rshift__(cls, descendant: Any) -> Relation:
-        return _instance(cls).restrict_by(descendant, direction="down")
+    def __rshift__(cls: type[T], descendant: Any) -> T:
+        return _restricted_by(cls, descendant, "down")
 
     def __mul__(cls, other: Any) -> Relation:
         return _instance(cls).join(other)
@@ -76,12 +82,21 @@ class TableMeta(type):
     def __or__(cls, _other: Any) -> NoReturn:
         habits.refuse_or()
 
-    __ror__ = __or__
+    def __ror__(cls, _other: Any) -> NoReturn:
+        habits.refuse_or()
 
     def __getitem__(cls, item: Any) -> NoReturn:
         habits.refuse_item(cls.__name__, item)
 
     if not TYPE_CHECKING:  # type checkers know the names there are
+
+        def __getattribute__(cls, name: str) -> Any:
+            if name in _INSTANCE_NAMES and type.__getattribute__(cls, "__djflow_table__") is not None:
+                return getattr(cls(), name)
+            found = super().__getattribute__(name)
+            if name in _INSTANCE_NAMES and "definition" in vars(cls) and isinstance(found, FunctionType):
+                return found.__get__(cls())  # nobody decorated the class: the call says so
+            return found
 
         def __getattr__(cls, name: str) -> NoReturn:
             raise habits.missing(cls.__name__, name, lambda: _names(cls))
@@ -116,6 +131,18 @@ def _instance(cls: type) -> Relation:
     return instance
 
 
+def _restricted(cls: type[T], condition: Any) -> T:
+    instance = cls()
+    assert isinstance(instance, Relation)  # noqa: S101 - as above
+    return instance.restrict(condition)
+
+
+def _restricted_by(cls: type[T], other: Any, direction: Literal["up", "down"]) -> T:
+    instance = cls()
+    assert isinstance(instance, Relation)  # noqa: S101 - as above
+    return instance.restrict_by(other, direction=direction)
+
+
 class Table(Relation, MovesObjects, metaclass=TableMeta):
     """Base of the tiers. Subclass a tier, give it a `definition`, and decorate it with a schema."""
 
@@ -140,12 +167,12 @@ class Table(Relation, MovesObjects, metaclass=TableMeta):
             )
         return model
 
-    @property
+    @class_property
     def logical_plan(self) -> Node:
         """All rows of the table, or those that conditions left."""
         return _scan(self.table_model) if self._plan is None else self._plan
 
-    @property
+    @class_property
     def connection(self) -> Database:
         """The database of the table's schema."""
         schema = type(self).__djflow_schema__
@@ -159,32 +186,42 @@ class Table(Relation, MovesObjects, metaclass=TableMeta):
 
     # names
 
-    @property
+    @class_property
     def table_name(self) -> str:
         """The name in PostgreSQL, without the schema."""
         return self.table_model.name.table
 
-    @property
+    @class_property
     def full_table_name(self) -> str:
         """The quoted name in PostgreSQL."""
         return qualified(self.table_model.name)
 
-    @property
+    @class_property
     def heading(self) -> Heading:
         """The attributes, primary key first."""
         return self.table_model.heading
 
+    @on_class
     def describe(self) -> str:
-        """The definition that declares this table, as it is in the database."""
+        """The definition that declares this table, as it is in the database; notebooks colour it."""
         own = self.table_model.name
 
         def class_path(name: TableName) -> str:
             return name.class_path if name.schema == own.schema else f"{name.schema}.{name.class_path}"
 
-        return render(unbind(self.table_model, class_path=class_path))
+        return Definition(render(unbind(self.table_model, class_path=class_path)))
+
+    def _look(self) -> Look:
+        found = super()._look()
+        if not found.grid.headers:
+            return found
+        model = self.table_model
+        about = f"{model.name.tier}, {model.comment}" if model.comment else str(model.name.tier)
+        return found.titled(f"{model.name.schema}.{model.name.class_path}", about)
 
     # rows in
 
+    @on_class
     def insert(
         self,
         rows: Any,
@@ -217,11 +254,12 @@ class Table(Relation, MovesObjects, metaclass=TableMeta):
         self.connection.ensure_declared([self.table_model])
         write.insert(self.table_model, rows, self.connection, options)
 
-    def insert1(self, row: Any, **options: Any) -> None:
+    @on_class
+    def insert1(self, /, row: Any, **options: Any) -> None:
         """Insert one row; options as for `insert`."""
         self.insert((row,), **options)
 
-    @property
+    @class_property
     def staged_insert1(self) -> "AbstractContextManager[StagedInsert]":
         """A block that inserts one row, whose objects grow in their stores meanwhile.
 
@@ -234,6 +272,7 @@ class Table(Relation, MovesObjects, metaclass=TableMeta):
 
         return staged_insert1(self.table_model, self.connection)
 
+    @on_class
     def validate(
         self, rows: Any, *, ignore_extra_fields: bool = False, database: bool = False
     ) -> validation.ValidationResult:
@@ -250,6 +289,7 @@ class Table(Relation, MovesObjects, metaclass=TableMeta):
             ask_server=database,
         )
 
+    @on_class
     def update1(self, row: Mapping[str, Any]) -> None:
         """Change attributes of one row, found by its whole primary key; None resets one to its default.
 
@@ -264,6 +304,7 @@ class Table(Relation, MovesObjects, metaclass=TableMeta):
         self.connection.ensure([self.table_model])
         update.update_one(self.table_model, row, self.connection)
 
+    @on_class
     def verify(self) -> "pl.DataFrame":
         """What is wrong with the objects to which the rows refer; no rows where all is well.
 
@@ -277,6 +318,7 @@ class Table(Relation, MovesObjects, metaclass=TableMeta):
 
     # rows out of the table
 
+    @on_class
     def delete(
         self,
         transaction: bool = True,  # noqa: FBT001, FBT002, ARG002 - documented
@@ -299,6 +341,7 @@ class Table(Relation, MovesObjects, metaclass=TableMeta):
         """
         return deletion.delete(self, prompt=prompt, part_integrity=part_integrity, archive=archive)
 
+    @on_class
     def delete_quick(self, get_count: bool = False) -> int | None:  # noqa: FBT001, FBT002 - documented
         """Delete the rows alone, without asking. With `get_count`, returns how many they were.
 
@@ -306,6 +349,7 @@ class Table(Relation, MovesObjects, metaclass=TableMeta):
         """
         return deletion.delete_quick(self, get_count=get_count)
 
+    @on_class
     def drop(self, prompt: bool | None = None, part_integrity: str = "enforce") -> None:  # noqa: FBT001 - documented
         """Drop the table with its parts and all tables that depend on it, rows included.
 
@@ -318,6 +362,7 @@ class Table(Relation, MovesObjects, metaclass=TableMeta):
 
     # the table itself
 
+    @on_class
     def alter(
         self,
         prompt: bool | None = None,  # noqa: FBT001 - documented

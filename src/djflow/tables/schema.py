@@ -22,6 +22,7 @@ from djflow.tables.arguments import check_connection, check_mapping, check_schem
 from djflow.tables.declare import declare, schema_exists
 from djflow.tables.declared import Table
 from djflow.tables.default import conn, require_shared_state
+from djflow.tables.linking import importing_module
 from djflow.tables.objects.dropping import remaining_objects
 from djflow.tables.objects.journal import create_record
 from djflow.tables.prompt import asks, confirmed
@@ -76,10 +77,11 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
         check_mapping("add_objects", add_objects, "{'Session': Session}")
         self._name: str | None = None
         self._context = {**(context or {}), **(add_objects or {})}
+        self.linked_in: str | None = None  # the module whose import has named it by `activate`
         self._database = connection
         self._create_schema, self._create_tables = create_schema, create_tables
         self._waiting: list[tuple[type[Table], dict[str, Any]]] = []
-        self.registry = Registry()
+        self.registry: Registry = Registry()
         self._undeclared: list[type[Table]] = []
         self._creating: set[int] = set()  # the threads that do
         self._refused: set[TableName] = set()
@@ -116,6 +118,14 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
 
     def __repr__(self) -> str:
         return f"Schema({self._name!r})" if self._name else "Schema(not activated)"
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        from djflow.tables.overview import bundle
+
+        return bundle(self)
+
+    def _repr_html_(self) -> str:
+        return self._repr_mimebundle_()["text/html"]
 
     def is_activated(self) -> bool:
         """Whether the schema has a name."""
@@ -226,18 +236,29 @@ class Schema(Administration, Alteration, Archiving, WithoutClasses):
         *,
         connection: Database | None = None,
         create_schema: bool | None = None,
+        create_tables: bool | None = None,
+        add_objects: Mapping[str, Any] | None = None,
     ) -> None:
-        """Give the schema its name, if it has none, and create its tables."""
+        """Give the schema its name, if it has none, and create its tables.
+
+        `add_objects` are further names that the definitions of waiting classes may refer to: with them, a
+        module of tables is linked to those of a project. Done where a module is imported, it is done in
+        worker processes, too. Raises `DjflowError` for a schema that has another name.
+        """
+        check_mapping("add_objects", add_objects, "{'Session': Session}")
         if connection is not None:
             self._database = connection
         if create_schema is not None:
             self._create_schema = create_schema
+        if create_tables is not None:
+            self._create_tables = create_tables
         if schema_name is not None and self._name is None:
             self._take_name(schema_name)
+            self.linked_in = importing_module()
         if schema_name is not None and schema_name != self._name:
             raise DjflowError(f"The schema is already activated as {self._name!r}.")
         for cls, context in self._waiting:
-            self._bind(cls, context)
+            self._bind(cls, {**context, **(add_objects or {})})
         self._waiting.clear()
         self.create()
 

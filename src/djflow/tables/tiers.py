@@ -10,20 +10,20 @@ from djflow.tables.declared import Table
 class Manual(Table):
     """Rows entered from outside the pipeline."""
 
-    tier = Tier.MANUAL
+    tier: ClassVar[Tier | None] = Tier.MANUAL
 
 
 class Lookup(Table):
     """Reference rows; those in `contents` are inserted when the table is created."""
 
-    tier = Tier.LOOKUP
+    tier: ClassVar[Tier | None] = Tier.LOOKUP
     contents: ClassVar[Iterable[Any]] = ()
 
 
 class Part(Table):
     """Details of a master: a class nested in the master's, whose definition begins with `-> master`."""
 
-    tier = Tier.PART
+    tier: ClassVar[Tier | None] = Tier.PART
     master: ClassVar[type[Table]]
 
 

@@ -113,7 +113,7 @@ def declare(schema: Schema, table: Computed, context: dict[str, Any]) -> Any:
     """One of the tables."""
 
     def key_source(self: Any) -> Any:
-        own = dj.Computed.key_source.fget(self)  # type: ignore[attr-defined]
+        own = dj.Computed.key_source.fget(self)
         return SOURCES[table.source](own, context[table.other]() if table.other else None)
 
     def make(self: Any, key: dict[str, Any]) -> None:

@@ -35,7 +35,7 @@ def _applies(source: Relation, condition: Any) -> bool:
             return False
         return True
     names = _names(condition)
-    return names is None or not names.isdisjoint(source.heading.names)
+    return not names or not names.isdisjoint(source.heading.names)
 
 
 def _names(condition: Any) -> set[str] | None:

@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from djflow.errors import InvalidArgumentError, QueryError
+from djflow.errors import DjflowError, InvalidArgumentError, QueryError
 from djflow.model.table import Table as TableModel
 from djflow.pipeline.queue.create import Place, drop_queue, find_queue
+from djflow.pipeline.queue.glance import glance
 from djflow.pipeline.queue.holding import Failure, Worker
 from djflow.pipeline.queue.queue import Queue
 from djflow.pipeline.queue.refresh import Due, refresh
 from djflow.pipeline.queue.transitions import Status
 from djflow.planner.nodes import Empty, Node, Scan
+from djflow.relation.preview import Look, without_rows
 from djflow.relation.universal import U
 from djflow.sql import job_counts
 from djflow.sql.jobs import queue_table
@@ -44,15 +46,20 @@ class Jobs(FreeTable):
     @property
     def logical_plan(self) -> Node:
         """All jobs, or those that conditions left."""
-        if self._plan is not None:
-            return self._plan
-        place, target = self._place(), self._target.table_model
+        return self._plan_at(self._place()) if self._plan is None else self._plan
+
+    def _plan_at(self, place: Place | None) -> Node:
+        target = self._target.table_model
         if place is None:
             return Empty(queue_table(target).heading)
         return Scan(queue_table(target, place.jobs.status_type))
 
     def _place(self) -> Place | None:
         self._database.ensure([self._target.table_model])
+        return self._place_now()
+
+    def _place_now(self) -> Place | None:
+        """The same, creating nothing."""
         return find_queue(self._database.session, self._target.table_model)
 
     @cached_property
@@ -128,13 +135,32 @@ class Jobs(FreeTable):
         counts = {str(status): found.get(status, 0) for status in Status}
         return {**counts, "total": sum(counts.values())}
 
+    def _look(self) -> Look:
+        return self._glance().titled(f"Jobs of {self._target.table_model.name.class_path}", "")
+
+    def _glance(self) -> Look:
+        try:
+            if self._plan is not None:
+                return glance(self._plan, self._database, None)
+            place = self._place_now()
+            return glance(self._plan_at(place), self._database, self._known_counts(place))
+        except DjflowError as error:
+            return without_rows(Empty(queue_table(self._target.table_model).heading), error)
+
+    def _known_counts(self, place: Place | None) -> dict[str, int] | None:
+        """The number of jobs of each status, where no jobs must be looked at for it."""
+        if place is None:
+            return {}
+        return dict(self._counts_at(place)) if place.is_counted else None
+
     def _counts(self) -> list[tuple[Any, ...]]:
         if self._plan is not None:
             rows = U("status").aggr(self, n="count(*)").to_dicts()
             return [(row["status"], row["n"]) for row in rows]
         place = self._place()
-        if place is None:
-            return []
+        return [] if place is None else self._counts_at(place)
+
+    def _counts_at(self, place: Place) -> list[tuple[Any, ...]]:
         name, session = place.jobs.name, self._database.session
         if place.is_counted:
             return session.execute(job_counts.kept_counts(name.schema), [name.table])

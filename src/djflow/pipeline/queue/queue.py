@@ -34,6 +34,10 @@ class Queue:
     jobs over gets another token, so that `complete` refuses what a former holder still wants to commit.
     """
 
+    target: Table
+    database: Database
+    retries: Retries
+
     def __init__(self, target: Table, database: Database, retries: Retries | None = None) -> None:
         """`target` is the table as the database has it."""
         self.target, self.database = target, database

@@ -30,6 +30,10 @@ _LIBRARY: Final = f"{Path(__file__).parents[2]}{os.sep}"
 class Watching:
     """Looks at all calls of `make` of one table, by one worker in one run."""
 
+    table: "AutoPopulated"
+    mode: Reads
+    record: ReadsRecord
+
     def __init__(self, table: "AutoPopulated", mode: Reads) -> None:
         """`mode` is not that in which nobody looks."""
         self.table, self.mode = table, mode

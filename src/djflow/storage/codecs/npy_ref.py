@@ -39,6 +39,11 @@ class NpyRef(FileHandle, NDArrayOperatorsMixin):
     array([1, 2, 3])
     """
 
+    path: str
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    checksum: str | None
+
     __slots__ = ("_file_size", "_loaded", "_store", "checksum", "dtype", "path", "shape")
 
     def __init__(

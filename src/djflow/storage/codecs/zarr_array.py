@@ -25,6 +25,8 @@ class SummingStore(WrapperStore[ZarrStore]):
     `has_travelled` tells that it was sent to other processes, of whose writing it knows nothing.
     """
 
+    has_travelled: bool
+
     def __init__(self, store: ZarrStore) -> None:
         super().__init__(store)
         self.sizes: dict[str, int] = {}

@@ -41,6 +41,8 @@ class SummedFile:
     (2, 2, 'blake2b:3dc9ae220222e2e156b2a5abb60d01c7')
     """
 
+    size: int
+
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._digest = _digest(FILE)

@@ -24,7 +24,9 @@ def download(store: Store, path: str, destination: Path) -> Path:
     target = destination / PurePosixPath(path).name if destination.is_dir() else destination
     files = sorted(file.path for file in store.list(path))
     if not files:
-        raise MissingExternalFile(f"{path!r} is not in store {store.name!r}.")
+        raise MissingExternalFile(f"{path!r} is not in store {store.name!r}.").suggest(
+            "Restore it from a backup, or delete the row."
+        )
     if target.exists():
         _check_same(store, path, files, target)
         return target

@@ -61,7 +61,9 @@ class FrameRef(FileHandle):
         import polars as pl
 
         if not self._store.exists(self.path):
-            raise MissingExternalFile(f"{self.path!r} is not in store {self.store!r}.")
+            raise MissingExternalFile(f"{self.path!r} is not in store {self.store!r}.").suggest(
+                "Restore it from a backup, or delete the row."
+            )
         file = self._store.local_path(self.path)
         if file is not None:
             # A name of a file may look like a pattern of names, which keys can bring about.

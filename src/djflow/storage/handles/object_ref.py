@@ -152,7 +152,9 @@ class ObjectRef(FileHandle):
     def _names(self, top: str) -> list[str]:
         names = [file.path.removeprefix(f"{top}/") for file in self._store.list(top)]
         if not names:
-            raise MissingExternalFile(f"{top!r} is not in store {self.store!r}.")
+            raise MissingExternalFile(f"{top!r} is not in store {self.store!r}.").suggest(
+                "Restore it from a backup, or delete the row."
+            )
         return names
 
     def __eq__(self, other: object) -> bool:

@@ -39,6 +39,9 @@ class CompleteStore(WrapperStore[ZarrStore]):
     Pickling it sends djflow's store and the reference: whoever gets them opens the object anew.
     """
 
+    home: Store
+    reference: Mapping[str, Any]
+
     def __init__(self, store: ZarrStore, home: Store, reference: Mapping[str, Any]) -> None:
         super().__init__(store)
         self.home, self.reference = home, reference

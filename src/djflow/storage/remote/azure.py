@@ -1,6 +1,6 @@
 """Azure Blob Storage."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from djflow.storage.adapters import BucketAdapter, installed
 
@@ -17,8 +17,13 @@ class AzureAdapter(BucketAdapter):
 
     protocol = "azure"
     root_key = "container"
-    required_keys = ("container",)
-    allowed_keys = ("account_name", "account_key", "sas_token", "connection_string")
+    required_keys: ClassVar[tuple[str, ...]] = ("container",)
+    allowed_keys: ClassVar[tuple[str, ...]] = (
+        "account_name",
+        "account_key",
+        "sas_token",
+        "connection_string",
+    )
 
     def create_filesystem(self, spec: dict[str, Any]) -> "fsspec.AbstractFileSystem":
         """An `adlfs.AzureBlobFileSystem`."""

@@ -1,6 +1,6 @@
 """Google Cloud Storage."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from djflow.storage.adapters import BucketAdapter, installed
 
@@ -16,8 +16,8 @@ class GcsAdapter(BucketAdapter):
     """
 
     protocol = "gcs"
-    required_keys = ("bucket",)
-    allowed_keys = ("project", "token")
+    required_keys: ClassVar[tuple[str, ...]] = ("bucket",)
+    allowed_keys: ClassVar[tuple[str, ...]] = ("project", "token")
 
     def create_filesystem(self, spec: dict[str, Any]) -> "fsspec.AbstractFileSystem":
         """A `gcsfs.GCSFileSystem`."""

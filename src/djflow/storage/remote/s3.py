@@ -2,7 +2,7 @@
 
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from djflow.errors import ConfigError
 from djflow.storage.adapters import BucketAdapter, installed
@@ -30,8 +30,8 @@ class S3Adapter(BucketAdapter):
     """
 
     protocol = "s3"
-    required_keys = ("bucket",)
-    allowed_keys = (
+    required_keys: ClassVar[tuple[str, ...]] = ("bucket",)
+    allowed_keys: ClassVar[tuple[str, ...]] = (
         "endpoint",
         "secure",
         "access_key",

@@ -93,6 +93,8 @@ class S3Objects:
 class Answer(Exception):  # noqa: N818 - what the server said; it is always translated
     """A refusal in the form in which other libraries of S3 raise it."""
 
+    response: dict[str, dict[str, Any]]
+
     def __init__(self, message: str, status: int, code: str) -> None:
         super().__init__(message)
         self.response = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}

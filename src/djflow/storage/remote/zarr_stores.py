@@ -33,12 +33,12 @@ def zarr_store(adapter: "StorageAdapter", settings: "StoreSettings", path: str, 
 
         return ToldObjectStore(native, read_only=read_only)
     # Wrapped even if it is asynchronous: its connections belong to fsspec's event loop, not to Zarr's.
-    wrapper = AsyncFileSystemWrapper if getattr(adapter, "writes_whole", False) else FolderMaking
+    wrapper = AsyncFileSystemWrapper if getattr(adapter, "writes_whole", False) else _FolderMaking
     files = wrapper(opened.filesystem(adapter, settings), asynchronous=True)
     return FsspecStore(files, path=path, read_only=read_only)
 
 
-class FolderMaking(AsyncFileSystemWrapper):  # type: ignore[misc]
+class _FolderMaking(AsyncFileSystemWrapper):  # type: ignore[misc]
     """A file system with folders that makes those in which a chunk is written."""
 
     def _wrap_all_sync_methods(self) -> None:

@@ -1,12 +1,30 @@
 """A folder in the making, as a mapping of its files. Imports fsspec: import this only where one is begun."""
 
-from fsspec import FSMap
+from typing import TYPE_CHECKING
 
 from djflow.errors import StorageError
 from djflow.storage.paths import check_path
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, MutableMapping
+    from typing import Any
 
-class FolderMap(FSMap):  # type: ignore[misc] # fsspec has no types
+    class FSMap(MutableMapping[str, bytes]):
+        """What fsspec, which has no types, gives."""
+
+        def __init__(self, root: str, fs: Any) -> None: ...
+        def __getitem__(self, key: str) -> bytes: ...
+        def __setitem__(self, key: str, value: bytes) -> None: ...
+        def __delitem__(self, key: str) -> None: ...
+        def __iter__(self) -> Iterator[str]: ...
+        def __len__(self) -> int: ...
+        def _key_to_str(self, key: str) -> str: ...
+
+else:
+    from fsspec import FSMap
+
+
+class FolderMap(FSMap):
     """A mapping from names of files to their bytes, for one folder and until that is complete.
 
     >>> from fsspec.implementations.memory import MemoryFileSystem
@@ -23,5 +41,4 @@ class FolderMap(FSMap):  # type: ignore[misc] # fsspec has no types
         # Every method of the mapping asks here where a file lies.
         if self.is_complete:
             raise StorageError("The staged folder is complete: the block of its insert has ended.")
-        path: str = super()._key_to_str(check_path(key))
-        return path
+        return super()._key_to_str(check_path(key))

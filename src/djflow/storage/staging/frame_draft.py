@@ -49,6 +49,8 @@ class FrameAppender:
     [1, 2, 3]
     """
 
+    rows: int
+
     def __init__(
         self, file: IO[bytes], open_writer: OpenWriter, read: ReadBatches, schema: pa.Schema | None = None
     ) -> None:

@@ -72,6 +72,8 @@ class ObjectFile:
     ((4, 'blake2b:d732c6be860e019351f99173fa6ae612'), b'text')
     """
 
+    file: TemporaryFile | GrowingFile
+
     def __init__(self, store: Store, path: str) -> None:
         self._store, self._path = store, path
         local = store.local_path(path)

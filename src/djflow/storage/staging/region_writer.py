@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from threading import get_ident
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import Any, ClassVar, Concatenate, Final, ParamSpec, TypeVar
 
 import numpy as np
 import zarr
@@ -132,13 +132,17 @@ class StagedArray(zarr.Array[Any]):
         check_region(selection, self.shape, self.shards or self.chunks)
         zarr.Array(self._async_array)[selection] = value
 
-    append = _where_it_began(zarr.Array.append)
-    resize = _where_it_began(zarr.Array.resize)
-    set_basic_selection = _where_it_began(zarr.Array.set_basic_selection)
-    set_block_selection = _where_it_began(zarr.Array.set_block_selection)
-    set_coordinate_selection = _where_it_began(zarr.Array.set_coordinate_selection)
-    set_mask_selection = _where_it_began(zarr.Array.set_mask_selection)
-    set_orthogonal_selection = _where_it_began(zarr.Array.set_orthogonal_selection)
+    append: ClassVar[Callable[..., Any]] = _where_it_began(zarr.Array.append)
+    resize: ClassVar[Callable[..., Any]] = _where_it_began(zarr.Array.resize)
+    set_basic_selection: ClassVar[Callable[..., Any]] = _where_it_began(zarr.Array.set_basic_selection)
+    set_block_selection: ClassVar[Callable[..., Any]] = _where_it_began(zarr.Array.set_block_selection)
+    set_coordinate_selection: ClassVar[Callable[..., Any]] = _where_it_began(
+        zarr.Array.set_coordinate_selection
+    )
+    set_mask_selection: ClassVar[Callable[..., Any]] = _where_it_began(zarr.Array.set_mask_selection)
+    set_orthogonal_selection: ClassVar[Callable[..., Any]] = _where_it_began(
+        zarr.Array.set_orthogonal_selection
+    )
 
     def update_attributes(self, new_attributes: dict[str, Any]) -> "StagedArray":
         """Change attributes; the others stay."""

@@ -1,8 +1,12 @@
 """What an alteration would do, to be looked at before it is done."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from djflow.display.sheet import page
+from djflow.display.sql_text import coloured_sql
+from djflow.display.values import counted
 from djflow.model.names import TableName
 from djflow.sql.alteration.changes import TableChange
 
@@ -78,24 +82,40 @@ class AlterationPlan:
         return "\n".join([*lines, *self._told()])
 
     def _told(self) -> list[str]:
+        return [line for title, lines in self._findings() for line in _section(title, lines)]
+
+    def _findings(self) -> list[tuple[str, Sequence[str]]]:
+        """Losses, problems and notes, with their titles."""
         return [
-            *_section("Would lose data (allow_loss=True permits it)", [str(each) for each in self.losses]),
-            *_section("Not possible", [str(each) for each in self.problems]),
-            *_section("Notes", self.notes),
+            ("Would lose data (allow_loss=True permits it)", [str(each) for each in self.losses]),
+            ("Not possible", [str(each) for each in self.problems]),
+            ("Notes", self.notes),
         ]
 
     def _repr_html_(self) -> str:
         if not self.changes:
-            return f"<pre>{escape(self.summary())}</pre>"
-        statements = escape(";\n".join(self.statements))
-        return (
-            f"<pre>{escape(self.summary())}</pre>"
-            f"<details><summary>{len(self.statements)} statements</summary><pre>{statements}</pre></details>"
+            return page(f"<b>Nothing to alter.</b>{self._told_in_html()}")
+        tables = "".join(
+            _list(str(table), [str(each.change) for each in self.changes if each.table == table.name])
+            for table in self.tables
         )
+        statements = coloured_sql(";\n".join(self.statements))
+        summary = f"<summary>{counted(len(self.statements), 'statement')}</summary>"
+        return page(f"{tables}{self._told_in_html()}<details>{summary}<pre>{statements}</pre></details>")
+
+    def _told_in_html(self) -> str:
+        refused = "".join(_list(title, lines) for title, lines in self._findings()[:2])
+        notes = "".join(_list(title, lines) for title, lines in self._findings()[2:])
+        return (f"<div class='dj-error'>{refused}</div>" if refused else "") + notes
 
 
-def _section(title: str, lines: "tuple[str, ...] | list[str]") -> list[str]:
+def _section(title: str, lines: Sequence[str]) -> list[str]:
     return [f"{title}:", *(f"  {line}".replace("\n", "\n  ") for line in lines)] if lines else []
+
+
+def _list(title: str, lines: Sequence[str]) -> str:
+    items = "".join(f"<li><code>{escape(line)}</code></li>" for line in lines)
+    return f"<b>{escape(title)}</b><ul>{items}</ul>" if lines else ""
 
 
 def _singular(reason: str) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from djflow.display.bars import progress_bar
+
 
 @contextmanager
 def counted(label: str, total: int | None, *, display: bool) -> Iterator[Callable[[int], object]]:
@@ -14,7 +16,5 @@ def counted(label: str, total: int | None, *, display: bool) -> Iterator[Callabl
     if not display:
         yield lambda _rows: None
         return
-    from tqdm.auto import tqdm
-
-    with tqdm(desc=label, total=total, unit="row", unit_scale=True) as bar:
+    with progress_bar(desc=label, total=total, unit="row", unit_scale=True) as bar:
         yield bar.update

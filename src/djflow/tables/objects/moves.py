@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from djflow.relation.on_class import on_class
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -33,6 +35,7 @@ class HasObjects(Protocol):
 class MovesObjects:
     """What tables offer for the objects to which their rows refer."""
 
+    @on_class
     def copy_objects(
         self: HasObjects, to: str, attributes: Sequence[str] | None = None, *, display_progress: bool = False
     ) -> "pl.DataFrame":
@@ -56,6 +59,7 @@ class MovesObjects:
         found = find_movables(self.table_model, self.logical_plan, self.connection, to, attributes)
         return copy(found, display=display_progress)
 
+    @on_class
     def move_objects(
         self: HasObjects,
         to: str,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from djflow.display.bars import progress_bar
 from djflow.errors import QueryError
 from djflow.sql.moving import replace_references
 from djflow.storage.cached import without_cache
@@ -47,10 +48,9 @@ def _done(
     movables: "Movables", action: Callable[[Sequence["Movable"]], list[Moved]], label: str, *, display: bool
 ) -> "pl.DataFrame":
     import polars as pl
-    from tqdm.auto import tqdm
 
     title = f"{label} objects of {movables.table.name} to {movables.to}"
-    with tqdm(desc=title, unit="object", total=len(movables), disable=not display) as bar:
+    with progress_bar(desc=title, unit="object", total=len(movables), disable=not display) as bar:
 
         def frames() -> Iterator["pl.DataFrame"]:
             for batch in movables.batches():

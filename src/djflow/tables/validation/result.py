@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Final
 
+from djflow.display.grid import Grid, Header, cells
+from djflow.display.markup import as_html
+from djflow.display.sheet import page
 from djflow.ingest.inspect import Problems
 
 if TYPE_CHECKING:
@@ -67,14 +70,14 @@ class ValidationResult:
         return _counted(self.frame.height, "problem") if not self.is_valid else "no problems"
 
     def _repr_html_(self) -> str:
-        head = f"<p><b>{_counted(self.rows_checked, 'row')} checked, {self._count()}.</b></p>"
+        title = f"{_counted(self.rows_checked, 'row')} checked, {self._count()}."
         if self.is_valid:
-            return head
-        cells = [[name.capitalize() for name in self.frame.columns], *self.frame.head(_SHOWN).iter_rows()]
-        table = "".join(_html_row(each, "td" if number else "th") for number, each in enumerate(cells))
+            return page(escape(title))
+        headers = [Header(name, is_number=name == "row") for name in self.frame.columns]
+        rows = [cells(*row) for row in self.frame.head(_SHOWN).iter_rows()]
         more = self.frame.height - _SHOWN
-        tail = f"<p>... and {_counted(more, 'more problem')}</p>" if more > 0 else ""
-        return f"{head}<table>{table}</table>{tail}"
+        note = f"... and {_counted(more, 'more problem')}" if more > 0 else ""
+        return page(as_html(Grid(headers, rows, title, note=note)))
 
 
 def _counted(number: int, noun: str) -> str:
@@ -86,11 +89,6 @@ def _line(row: int | None, column: str | None, message: str) -> str:
     place += [f"field {column!r}"] if column is not None else []
     text = ", ".join(place)
     return f"{text[:1].upper()}{text[1:]}: {message}"
-
-
-def _html_row(cells: Sequence[object], tag: str) -> str:
-    texts = ("" if cell is None else escape(str(cell)) for cell in cells)
-    return f"<tr>{''.join(f'<{tag}>{text}</{tag}>' for text in texts)}</tr>"
 
 
 def as_frame(found: Sequence[Problems]) -> "pl.DataFrame":

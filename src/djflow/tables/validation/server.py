@@ -99,4 +99,4 @@ class NoServerCheck:
         return ()
 
 
-nothing_checked = NoServerCheck()
+nothing_checked: Final = NoServerCheck()
