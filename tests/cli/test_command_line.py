@@ -1,13 +1,21 @@
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psycopg
 import pytest
 
+import djflow as dj
 from djflow import __version__
+from djflow.backend.embedded import EmbeddedServer
+from djflow.backend.embedded.locks import claim
 from djflow.cli import main
+from djflow.cli.command_line import build_parser
+from djflow.cli.completion import words_of
 from djflow.errors import ConfigError
 
 HEAVY = {
@@ -86,16 +94,62 @@ def test_debug_raises_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
         main(["--debug", "db", "status"])
 
 
-def test_status_starts_nothing_and_url_gives_an_address_without_a_password(tmp_path: Path) -> None:
-    before = djflow("db", "status", home=tmp_path)
-    assert before.stdout.startswith("state:     stopped\nversion:   PostgreSQL ")
-    url = djflow("db", "url", home=tmp_path)
-    assert url.returncode == 0, url.stderr
-    assert url.stdout.startswith("postgresql://")
-    assert ":" not in url.stdout.partition("://")[2].partition("@")[0]
-    assert djflow("db", "stop", home=tmp_path).returncode == 0
-    again = djflow("db", "stop", home=tmp_path)
-    assert again.stdout == "The embedded server was not running.\n"
+def test_the_server_is_kept_up_until_it_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def told(*arguments: str) -> str:
+        assert main(["db", *arguments]) == 0
+        return capfd.readouterr().out
+
+    for variable in [name for name in os.environ if name.startswith("DJ") or name == "DATABASE_URL"]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("DJFLOW_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DJ_IGNORE_CONFIG_FILE", "true")
+    monkeypatch.chdir(tmp_path)
+    dj.conn().close()
+    dj.config.clear()
+    try:
+        assert told("status").startswith("state:     stopped\nversion:   PostgreSQL ")
+        address = told("start")
+        assert address.startswith("postgresql://")
+        assert ":" not in address.partition("://")[2].partition("@")[0]
+        assert told("status").startswith("state:     running, process ")
+        assert told("start") == told("url") == address
+        assert told("shell", "-c", "SELECT 6 * 7", "--", "--tuples-only").strip() == "42"
+        assert main(["db", "shell", "-c", "SELEKT"]) == 1
+        assert_run_ends_with_ctrl_c(tmp_path, address)
+        dj.conn().close()
+        assert told("stop") == "The embedded server is stopped.\n"
+        assert told("stop") == "The embedded server was not running.\n"
+    finally:
+        dj.conn().close()
+        EmbeddedServer(tmp_path / "home").stop()
+        monkeypatch.undo()
+        dj.config.clear()
+    assert_ends(tmp_path / "home" / "keeper.lock")
+
+
+def assert_run_ends_with_ctrl_c(folder: Path, address: str) -> None:
+    command = [sys.executable, "-m", "djflow", "db", "run"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, cwd=folder) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == address
+        with psycopg.connect(address.strip()) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+
+
+def assert_ends(lock: Path) -> None:
+    """The process that holds a lock ends soon."""
+    deadline = time.monotonic() + 60
+    while (descriptor := claim(lock)) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.close(descriptor)
 
 
 def test_status_says_when_another_server_is_configured(tmp_path: Path) -> None:
@@ -104,21 +158,34 @@ def test_status_says_when_another_server_is_configured(tmp_path: Path) -> None:
     assert "s3cret" not in done.stdout + done.stderr
 
 
-def test_run_keeps_the_server_up_until_it_is_interrupted(tmp_path: Path) -> None:
-    import signal
+def test_who_reads_no_further_hears_no_complaint(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as closed:
+        done = subprocess.run(
+            [sys.executable, "-m", "djflow", "completion", "bash"],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+        )
+    assert (done.returncode, done.stderr) == (141, "")
 
-    import psycopg
 
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("DJ") and k != "DATABASE_URL"}
-    command = [sys.executable, "-c", "from djflow.cli import main; main(['db', 'run'])"]
-    environment = inherited | {"DJFLOW_HOME": str(tmp_path / "home"), "DJ_IGNORE_CONFIG_FILE": "true"}
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=tmp_path
-    ) as process:
-        assert process.stdout is not None
-        url = process.stdout.readline().strip()
-        with psycopg.connect(url) as connection:
-            assert connection.execute("SELECT 1").fetchone() == (1,)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate()
-    assert "Traceback" not in errors
+def test_ctrl_c_is_told_by_the_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("djflow.cli.places.chosen", interrupted)
+    assert main(["query", "Session"]) == 130
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "\nInterrupted.\n")
+
+
+def test_every_command_and_option_has_a_help_text() -> None:
+    known = list(words_of(build_parser()))
+    assert [words.path for words in known if not all(map(str.strip, words.options.values()))] == []
+    assert [words.path for words in known if not all(map(str.strip, words.commands.values()))] == []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from djflow.cli import main
 from djflow.tables.schema import Schema
 
 _MODULE = """
@@ -50,15 +51,23 @@ class Quarter(dj.Computed):
 
 
 @pytest.fixture
-def run(schema: Schema, tmp_path: Path, process_environment: dict[str, str]) -> "Run":
-    return Run(schema, tmp_path, process_environment)
+def run(
+    schema: Schema, here: Path, process_environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> "Run":
+    return Run(schema, here, process_environment, capsys)
 
 
 class Run:
     """Commands in a folder with a module `halves`."""
 
-    def __init__(self, schema: Schema, folder: Path, environment: dict[str, str]) -> None:
-        self.schema, self.folder, self.environment = schema, folder, environment
+    def __init__(
+        self,
+        schema: Schema,
+        folder: Path,
+        environment: dict[str, str],
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        self.schema, self.folder, self.environment, self.capsys = schema, folder, environment, capsys
         self.write(bad=-1)
 
     def write(self, bad: int) -> None:
@@ -72,9 +81,9 @@ class Run:
         )
 
     def __call__(self, *arguments: str) -> tuple[int, str, str]:
-        started = self.start(*arguments)
-        out, error = started.communicate(timeout=60)
-        return started.returncode, out, error
+        code = main(arguments)
+        captured = self.capsys.readouterr()
+        return code, captured.out, captured.err
 
     def count(self, table: str) -> int:
         found = self.schema.connection.query(f'SELECT count(*) FROM "{self.schema.database}"."{table}"')
@@ -116,7 +125,7 @@ def test_targets_that_are_none_are_told(run: Run, target: str, told: str) -> Non
 
 
 def test_watching_fills_what_is_inserted_until_ctrl_c(run: Run) -> None:
-    watching = run.start("watch", "halves")
+    watching = run.start("populate", "halves", "--watch")
     deadline = time.monotonic() + 60
     query, database = run.schema.connection.query, run.schema.database
     while not query("SELECT 1 WHERE to_regclass($1) IS NOT NULL", (f'"{database}"."__quarter"',)):

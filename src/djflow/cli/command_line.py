@@ -1,25 +1,63 @@
 """What can be typed after `djflow`, and how its errors look."""
 
 import argparse
+import os
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Final
 
 from djflow import __version__
-from djflow.cli import populating
+from djflow.cli import (
+    collection,
+    completion,
+    db,
+    doctor,
+    jobs,
+    populating,
+    project,
+    query,
+    schemas,
+    shell,
+    showing,
+    status,
+    try_out,
+)
+from djflow.cli.arguments import Command, examples_text
 from djflow.errors import DjflowError
 
-# What the shell reports for a program ended by Ctrl-C.
+# What shells report for a program ended by Ctrl-C, and for one whose reader has gone.
 _INTERRUPTED: Final = 130
-
-Command = Callable[[argparse.Namespace], None]
+_PIPE_CLOSED: Final = 141
+_FAMILIES: Final = (
+    try_out,
+    project,
+    db,
+    schemas,
+    query,
+    populating,
+    jobs,
+    status,
+    collection,
+    doctor,
+    showing,
+    shell,
+    completion,
+)
+_EXAMPLES: Final = (
+    "djflow demo",
+    "djflow init my_lab",
+    "djflow schema describe my_lab",
+    "djflow query \"Session & 'duration > 60'\" --to csv",
+    "djflow populate my_lab --executor dask --watch",
+    "djflow doctor",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line, by default the program's own, and return its exit code.
 
     A `DjflowError` becomes its message and advice on stderr and the exit code 1; `--debug` raises it.
+    The code is 130 after Ctrl-C, and 141 where nobody reads the output to its end.
 
     >>> main(["db", "--hlep"])
     Traceback (most recent call last):
@@ -28,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     command: Command = options.command
     try:
-        command(options)
+        code = command(options) or 0
+        sys.stdout.flush()
     except DjflowError as error:
         if options.debug:
             raise
@@ -37,7 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         return _INTERRUPTED
-    return 0
+    except BrokenPipeError:
+        # The interpreter flushes once more at its end, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _PIPE_CLOSED
+    return code
 
 
 def error_text(error: DjflowError) -> str:
@@ -54,75 +97,14 @@ def error_text(error: DjflowError) -> str:
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands; each stores the function that runs it as `command`."""
     parser = argparse.ArgumentParser(
-        prog="djflow", description="A dataflow engine for science on PostgreSQL, with Arrow results."
+        prog="djflow",
+        description="A dataflow engine for science on PostgreSQL, with Arrow results.",
+        epilog=examples_text(_EXAMPLES),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"djflow {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_demo(commands)
-    _add_db(commands)
-    populating.add_commands(commands)
+    for family in _FAMILIES:
+        family.add_commands(commands)
     return parser
-
-
-def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    demo = commands.add_parser(
-        "demo",
-        help="run a small image pipeline and draw what it found",
-        description="Detect stars, galaxies and cell nuclei in two real images. "
-        "The tables stay in the schema djflow_demo; a second run finds nothing left to compute.",
-    )
-    demo.add_argument(
-        "--output",
-        type=Path,
-        default=Path("demo-output"),
-        metavar="DIR",
-        help="folder for the figure (default: ./demo-output)",
-    )
-    demo.set_defaults(command=_demo)
-
-
-def _add_db(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    db = commands.add_parser(
-        "db",
-        help="look at, stop or reach the embedded PostgreSQL server",
-        description="The embedded server starts when it is needed and stops when its last user ends.",
-    )
-    actions = db.add_subparsers(required=True, metavar="ACTION")
-    for name, run, text in (
-        ("status", _status, "tell whether the server runs, and where its files are"),
-        ("stop", _stop, "stop the server now, whoever uses it"),
-        ("url", _url, "start the server if needed and print its connection URL, without a password"),
-        ("run", _run, "keep the server running for other programs, until Ctrl-C"),
-    ):
-        actions.add_parser(name, help=text, description=text.capitalize() + ".").set_defaults(command=run)
-
-
-def _demo(options: argparse.Namespace) -> None:
-    from djflow.cli.demo import run_demo
-
-    run_demo(options.output)
-
-
-def _status(_options: argparse.Namespace) -> None:
-    from djflow.cli import db
-
-    db.print_status()
-
-
-def _stop(_options: argparse.Namespace) -> None:
-    from djflow.cli import db
-
-    db.stop()
-
-
-def _url(_options: argparse.Namespace) -> None:
-    from djflow.cli import db
-
-    db.print_url()
-
-
-def _run(_options: argparse.Namespace) -> None:
-    from djflow.cli import db
-
-    db.keep_running()

@@ -4,28 +4,48 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from djflow.cli.arguments import add_command
 from djflow.errors import InvalidArgumentError, did_you_mean
 
+if TYPE_CHECKING:
+    import polars as pl
 
-def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from djflow.cli.arguments import Commands
+
+
+def add_commands(commands: "Commands") -> None:
     """Add both to the parser."""
-    populate = commands.add_parser(
+    populate = add_command(
+        commands,
         "populate",
-        help="make what is missing in the tables of a module",
-        description="Make every key that is missing in imported and computed tables, and show what became of "
+        _populate,
+        "make what is missing in the tables of a module",
+        "It makes every key that is missing in imported and computed tables, and shows what became of "
         "each table. The exit code is 1 where keys failed.",
+        examples=(
+            "djflow populate my_lab",
+            "djflow populate my_lab.analysis:Spikes --where 'subject > 3' --executor processes --workers 4",
+            "djflow populate my_lab --executor dask --watch",
+        ),
     )
-    populate.add_argument("--plan", action="store_true", help="show what there is to do, and do nothing")
-    populate.set_defaults(command=_populate)
-    watch = commands.add_parser(
+    what = populate.add_mutually_exclusive_group()
+    what.add_argument("--plan", action="store_true", help="show what there is to do, and do nothing")
+    what.add_argument(
+        "--watch",
+        action="store_true",
+        help="wait for new rows, and make what they make possible, until Ctrl-C",
+    )
+    watch = add_command(
+        commands,
         "watch",
-        help="the same, and again whenever rows are inserted, until Ctrl-C",
-        description="Make what is missing, wait for rows inserted into the tables on which these depend, and "
-        "make what they make possible, until Ctrl-C.",
+        _watch,
+        "the same, and again whenever rows are inserted, until Ctrl-C",
+        "It makes what is missing, waits for rows inserted into the tables on which these depend, and "
+        "makes what they make possible, until Ctrl-C.",
+        examples=("djflow watch my_lab --executor threads",),
     )
-    watch.set_defaults(command=_watch)
     for parser in (populate, watch):
         _add_options(parser)
 
@@ -75,31 +95,31 @@ def _found(target: str) -> Any:
     return value
 
 
-def _populate(options: argparse.Namespace) -> None:
-    from djflow.pipeline.flow.flow import Flow
-
-    flow = Flow(*found(options.targets))
+def _populate(options: argparse.Namespace) -> int:
     if options.plan:
-        _show(flow.plan(*options.where))
-        return
-    _end(flow.populate(*options.where, executor=options.executor, workers=options.workers))
+        from djflow.pipeline.flow.flow import Flow
+
+        _show(Flow(*found(options.targets)).plan(*options.where))
+        return 0
+    return _run(options, watch=options.watch)
 
 
-def _watch(options: argparse.Namespace) -> None:
+def _watch(options: argparse.Namespace) -> int:
+    return _run(options, watch=True)
+
+
+def _run(options: argparse.Namespace, *, watch: bool) -> int:
     from djflow.pipeline.flow.flow import Flow
 
-    flow = Flow(*found(options.targets))
-    _end(flow.populate(*options.where, executor=options.executor, workers=options.workers, watch=True))
+    summary = Flow(*found(options.targets)).populate(
+        *options.where, executor=options.executor, workers=options.workers, watch=watch
+    )
+    _show(summary)
+    return int(summary["failed"].sum() > 0)
 
 
-def _show(frame: Any) -> None:
+def _show(frame: "pl.DataFrame") -> None:
     import polars as pl
 
     with pl.Config(tbl_rows=-1, tbl_cols=-1, fmt_str_lengths=64, tbl_width_chars=160):
         print(frame)
-
-
-def _end(summary: Any) -> None:
-    _show(summary)
-    if summary["failed"].sum():
-        raise SystemExit(1)

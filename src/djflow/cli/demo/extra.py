@@ -14,6 +14,10 @@ from djflow.errors import DjflowError
 class MissingExtraError(DjflowError):
     """Packages that a command needs and that could not be installed. `command` would install them."""
 
+    extra: str
+    command: str
+    reason: str
+
     def __init__(self, extra: str, command: str, reason: str) -> None:
         self.extra, self.command, self.reason = extra, command, reason
         super().__init__(f"The packages of djflow[{extra}] could not be installed: {reason}.")

@@ -19,7 +19,7 @@ from skimage.transform import downscale_local_mean
 
 import djflow as dj
 
-schema = dj.Schema("djflow_demo")
+schema: dj.Schema = dj.Schema("djflow_demo")
 
 READERS: Mapping[str, Callable[[], np.ndarray[Any, Any]]] = {
     "hubble": skimage.data.hubble_deep_field,
@@ -79,7 +79,7 @@ class Detector(dj.Lookup):
     max_sigma : float32           # pixels
     threshold : float32           # least contrast
     """
-    contents: ClassVar = [
+    contents: ClassVar[list[tuple[str, str, float, float, float]]] = [
         ("points", "log", 1.5, 8.0, 0.2),
         ("discs", "log", 7.0, 18.0, 0.1),
         ("quick", "dog", 4.0, 14.0, 0.1),
