@@ -1,4 +1,5 @@
 import asyncio
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 import djflow.configuration
 from djflow.configuration import Config, Secret, Settings, changed, dotted, load_shared
 from djflow.configuration.build import values_of
+from djflow.configuration.loglevel import apply_loglevel
 from djflow.errors import ConfigError, DjflowError, ThreadSafetyError, UnknownSettingError
 
 
@@ -194,6 +196,25 @@ def test_importing_reads_no_file_and_nothing_heavy(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_level_of_the_logger_is_the_setting_where_somebody_set_it(tmp_path: Path) -> None:
+    logger = logging.getLogger("djflow")
+    config = Config(lambda: Settings(home=tmp_path), apply_loglevel)
+    before = logger.level
+    try:
+        logger.setLevel("ERROR")
+        config.safemode = False
+        assert logger.level == logging.ERROR
+        config.loglevel = "debug"
+        assert logger.level == logging.DEBUG
+        with config.override(loglevel="CRITICAL"):
+            assert logger.level == logging.DEBUG
+        config.clear()
+        config.safemode = False
+        assert logger.level == logging.NOTSET
+    finally:
+        logger.setLevel(before)
 
 
 def test_keyword_names_become_dotted() -> None:

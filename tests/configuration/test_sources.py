@@ -5,7 +5,7 @@ import pytest
 from inline_snapshot import snapshot
 
 from djflow.configuration import Secret, Settings, TlsFiles, find_config_file, find_secrets_dir, load
-from djflow.errors import ConfigError
+from djflow.errors import ConfigError, ConfigWarning
 
 Loader = Callable[..., Settings]
 WriteJson = Callable[[object], Path]
@@ -155,6 +155,14 @@ def test_secrets_of_the_system_serve_where_the_project_has_none(tmp_path: Path, 
     assert load({}, project, system_secrets=system).database.password == Secret("mounted")
 
 
+def test_a_variable_that_is_probably_misspelt_is_warned_about(load_project: Loader) -> None:
+    with pytest.warns(
+        ConfigWarning, match=r"variable DJ_HOTS sets nothing\. Did you mean DJ_HOST\?$"
+    ) as warned:
+        assert not load_project(DJ_HOTS="hunter2", DJ_STORES__A__LOCATION="/d").database.is_configured
+    assert len(warned) == 1
+
+
 def test_an_empty_variable_sets_nothing(load_project: Loader) -> None:
     assert load_project(DJ_HOST="", DJ_PASS="", DATABASE_URL="", DJ_STORES="") == load_project()
 
@@ -213,8 +221,8 @@ def test_tls_files_ask_for_full_verification(load_project: Loader, write_json: W
             ),
         ),
         (
-            {"database": {"password": ["hunter2"]}},
-            snapshot("Setting 'database.password' must be a text, got a list. It comes from FILE."),
+            {"database": {"user": ["hunter2"]}},
+            snapshot("Setting 'database.user' must be a text, got a list. It comes from FILE."),
         ),
         (
             '{\n  "safemode": true // no\n}',

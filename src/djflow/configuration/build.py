@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from djflow.configuration.database import DatabaseSettings
 from djflow.configuration.frozen import FrozenMapping
-from djflow.configuration.given import Given, Layer, flatten
+from djflow.configuration.given import DEFAULT, Given, Layer, flatten
 from djflow.configuration.keys import KEYS, SECTIONS, STORE_KINDS, STORES
 from djflow.configuration.kinds import TEXT
 from djflow.configuration.secret import Secret, sealed
@@ -35,7 +35,10 @@ def build(layer: Layer) -> Settings:
     }
     sections = {section: _SECTION_TYPES[section](**_below(section, read)) for section in SECTIONS}
     top = {name: value for name, value in read.items() if "." not in name}
-    return Settings(**sections, stores=_build_stores(_below(STORES, given)), **top)
+    origins = {name: value.source for name, value in given.items() if value.source != DEFAULT}
+    return Settings(
+        **sections, stores=_build_stores(_below(STORES, given)), **top, origins=FrozenMapping(origins)
+    )
 
 
 def values_of(settings: Settings) -> dict[str, object]:
@@ -93,7 +96,7 @@ def _explicit(settings: Settings) -> Layer:
         values = {name: value for name, value in values.items() if not name.startswith(f"{STORES}.{LOCAL}.")}
         if len(settings.stores.by_name) == 1 and settings.stores.default == LOCAL:
             del values[f"{STORES}.default"]
-    return {name: Given(value, "the current settings") for name, value in values.items()}
+    return {name: Given(value, settings.origins.get(name, DEFAULT)) for name, value in values.items()}
 
 
 def _outside(prefix: str, layer: Layer) -> Layer:

@@ -5,6 +5,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
+from djflow.configuration.build import values_of
+from djflow.configuration.given import DEFAULT
 from djflow.configuration.holder import Holder
 from djflow.configuration.settings import Settings
 from djflow.configuration.template import write_template
@@ -29,13 +31,30 @@ class Config(SettingsView):
 
     __slots__ = ()
 
-    def __init__(self, loader: Callable[[], Settings]) -> None:
-        super().__init__(Holder(loader), "")
+    def __init__(
+        self,
+        loader: Callable[[], Settings],
+        applied: Callable[[Settings | None, Settings], None] | None = None,
+    ) -> None:
+        super().__init__(Holder(loader, applied), "")
 
     @property
     def settings(self) -> Settings:
         """The current settings as an immutable value, overrides of this thread or task included."""
         return self._holder.current()
+
+    def sources(self) -> dict[str, str]:
+        """Where each setting's value was given, by dotted name: a file, a variable, an assignment...
+
+        What nobody set is `"default"`. No value is told, so none that is secret.
+
+        >>> config = Config(Settings)
+        >>> config.display.limit = 5
+        >>> config.sources()["display.limit"], config.sources()["display.width"]
+        ('an assignment', 'default')
+        """
+        settings = self.settings
+        return {name: settings.origins.get(name, DEFAULT) for name in values_of(settings)}
 
     @contextmanager
     def override(self, **changes: object) -> Iterator[Self]:
@@ -71,7 +90,8 @@ class Config(SettingsView):
     def save_template(path: str | Path = "datajoint.json", *, create_secrets_dir: bool = False) -> Path:
         """Write a configuration file to start from, and with `create_secrets_dir` a folder `.secrets`.
 
-        Nothing that exists is overwritten: raises `ConfigError` instead. Returns the file's path.
+        `path` may be a `datajoint.json` or a `djflow.toml`. Nothing that exists is overwritten: raises
+        `ConfigError` instead. Returns the file's path.
         """
         return write_template(Path(path), with_secrets=create_secrets_dir)
 

@@ -10,6 +10,9 @@ from djflow.configuration.secret import MASK, Secret, is_secret_name
 from djflow.configuration.stores import DEFAULTS, is_store_name
 from djflow.errors import ConfigError, did_you_mean
 
+DEFAULT: Final = "default"
+"""The source of what nobody set."""
+
 _SHOWN_LENGTH: Final = 60
 
 
@@ -98,12 +101,23 @@ def _require_known(name: str, source: str) -> None:
 
 def unknown(name: str, source: str) -> ConfigError:
     """The error for a name that is no setting."""
-    candidates = (*KEYS, *SECTIONS, STORES, *(f"{STORES}.{default}" for default in DEFAULTS))
     return ConfigError(
-        f"There is no setting {name!r}, which {source} gives.{did_you_mean(name, candidates)}",
+        f"There is no setting {name!r}, which {source} gives.{closest_setting(name)}",
         key=name,
         source=source,
     )
+
+
+def closest_setting(name: str) -> str:
+    """A hint that names the closest setting, or nothing.
+
+    >>> closest_setting("database.hots"), closest_setting("limit")
+    (" Did you mean 'database.host'?", " Did you mean 'display.limit'?")
+    """
+    candidates = (*KEYS, *SECTIONS, STORES, *(f"{STORES}.{default}" for default in DEFAULTS))
+    # People forget the group more often than they misspell it.
+    inside = [candidate for candidate in candidates if candidate.endswith(f".{name}")]
+    return f" Did you mean {inside[0]!r}?" if inside else did_you_mean(name, candidates)
 
 
 def is_store_key(name: str) -> bool:

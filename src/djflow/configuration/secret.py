@@ -91,6 +91,27 @@ def sealed(name: str, value: object) -> object:
             return value
 
 
+def holds_credential(name: str, value: object) -> bool:
+    """Whether a setting of this name and value has a credential in it.
+
+    >>> holds_credential("main", {"bucket": "lab"}), holds_credential("main", {"token": "abc"})
+    (False, True)
+    """
+    return _has_secret(sealed(name, value))
+
+
+def _has_secret(value: object) -> bool:
+    match value:
+        case Secret():
+            return bool(value)
+        case FrozenMapping():
+            return any(map(_has_secret, value.values()))
+        case tuple():
+            return any(map(_has_secret, value))
+        case _:
+            return False
+
+
 def revealed(value: object) -> object:
     """The plain value: texts for secrets, dicts and lists for their immutable twins.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from djflow.configuration.database import DatabaseSettings
+from djflow.configuration.frozen import FrozenMapping
 from djflow.configuration.home import default_home
 from djflow.configuration.stores import StoresSettings
 
@@ -37,10 +38,10 @@ class JobsSettings:
 
 @dataclass(frozen=True, slots=True)
 class DisplaySettings:
-    """How relations and diagrams are shown: at most `limit` rows.
+    """How relations and diagrams are shown: at most `limit` rows, texts in at least `width` characters.
 
-    `diagram_direction` is `"LR"` (left to right) or `"TB"` (top to bottom).
-    The others are not used yet: `width` of columns in characters, and `show_tuple_count`.
+    `show_tuple_count` tells how many rows there are, where that is known or cheap. `diagram_direction` is
+    `"LR"` (left to right) or `"TB"` (top to bottom).
     """
 
     limit: int = 12
@@ -54,8 +55,10 @@ class Settings:
     """Everything that can be configured; immutable, hashable and picklable.
 
     `home` is where the embedded server and the store "local" live. `safemode` asks before deleting or
-    dropping. `download_path` receives fetched attachments and files. `loglevel`, the caches,
-    `enable_python_native_blobs` and `download_path` are accepted and not used yet.
+    dropping. `download_path` receives fetched attachments and files. `loglevel` in `dj.config` is that of
+    the logger "djflow". The caches and `enable_python_native_blobs` are accepted and not used yet. `origins`
+    says by dotted name where each value that is no default was given; it does not count when settings are
+    compared.
 
     >>> settings = Settings(home=Path("lab"))
     >>> settings.database.is_configured, settings.stores.default, settings.display.limit
@@ -74,6 +77,7 @@ class Settings:
     query_cache: str | None = None
     download_path: str = "."
     home: Path = field(default_factory=lambda: default_home(os.environ))
+    origins: FrozenMapping[str] = field(default_factory=FrozenMapping, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stores", self.stores.with_local(self.home))

@@ -1,28 +1,23 @@
-"""Where settings are read from: a project's file, folders of secrets, environment variables."""
+"""Where settings are read from besides a project's files: folders of secrets, environment variables."""
 
-import json
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
 from djflow.configuration.database_url import parse_database_url
+from djflow.configuration.files import CONFIG_FILE, exists, parsed_json, read_text
 from djflow.configuration.given import Given, Layer, flatten, is_store_key, unknown
 from djflow.configuration.keys import KEYS, SECTIONS, STORES
-from djflow.errors import ConfigError
 
-CONFIG_FILE: Final = "datajoint.json"
 SECRETS_FOLDER: Final = ".secrets"
 SYSTEM_SECRETS: Final = Path("/run/secrets/datajoint")
 
+IGNORE_FILES: Final = "DJ_IGNORE_CONFIG_FILE"
+THREAD_SAFE: Final = "DJ_THREAD_SAFE"
 _STORES_VARIABLE: Final = "DJ_STORES"
+_SIMILAR: Final = 0.8  # two letters swapped in a short name; other packages have variables of their own
 _URL_VARIABLE: Final = "DATABASE_URL"
-
-
-def find_config_file(start: Path | None = None) -> Path | None:
-    """The nearest `datajoint.json` in a folder (the current one by default) or those above it."""
-    folder = (start or Path.cwd()).absolute()
-    return next((file for above in (folder, *folder.parents) if _exists(file := above / CONFIG_FILE)), None)
 
 
 def find_secrets_dir(
@@ -30,27 +25,19 @@ def find_secrets_dir(
 ) -> Path | None:
     """The folder `.secrets` beside the configuration file or, without one, in `start`; else `system`."""
     beside = config_file.parent if config_file else (start or Path.cwd()).absolute()
-    return next((folder for folder in (beside / SECRETS_FOLDER, system) if _exists(folder)), None)
-
-
-def read_config_file(path: Path) -> Layer:
-    """The settings of a JSON file.
-
-    Raises `ConfigError` with file, line and column for what is not JSON, or naming what is no setting.
-    """
-    return flatten(_parsed(_read_text(path), str(path)), str(path))
+    return next((folder for folder in (beside / SECRETS_FOLDER, system) if exists(folder)), None)
 
 
 def read_secrets(folder: Path) -> Layer:
     """The settings of a folder of secrets: one a file, or several in its `datajoint.json`.
 
     A file has the name of its setting (`database.password`); other files are left alone, and empty ones
-    set nothing. Raises `ConfigError` as `read_config_file` does.
+    set nothing. Raises `ConfigError` for what is no setting or not JSON.
     """
     together = folder / CONFIG_FILE
     layer: Layer = {}
-    if _exists(together):
-        layer = flatten(_parsed(_read_text(together), str(together)), str(together), is_secret=True)
+    if exists(together):
+        layer = flatten(parsed_json(read_text(together), str(together)), str(together), is_secret=True)
     return layer | dict(_secret_files(folder))
 
 
@@ -61,7 +48,7 @@ def _secret_files(folder: Path) -> Iterator[tuple[str, Given]]:
             continue
         if name not in KEYS and not is_store_key(name):
             raise unknown(name, str(folder))
-        if text := _read_text(path).strip():
+        if text := read_text(path).strip():
             yield name, Given(text, str(path), is_secret=True)
 
 
@@ -86,7 +73,7 @@ def read_stores_variable(environ: Mapping[str, str]) -> Layer | None:
     if not text:
         return None
     source = _describe(_STORES_VARIABLE)
-    return flatten({STORES: _parsed(text, source)}, source)
+    return flatten({STORES: parsed_json(text, source)}, source)
 
 
 def read_store_variables(environ: Mapping[str, str]) -> Layer:
@@ -104,35 +91,20 @@ def read_store_variables(environ: Mapping[str, str]) -> Layer:
     }
 
 
+def misspelt_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Variables that begin as djflow's do, mean nothing, and look like one that does: which one.
+
+    >>> misspelt_variables({"DJ_HOTS": "db", "DJ_HOST": "db", "DJ_BOOTH": "2"})
+    {'DJ_HOTS': 'DJ_HOST'}
+    """
+    known = {key.variable for key in KEYS.values()} | {_STORES_VARIABLE, IGNORE_FILES, THREAD_SAFE}
+    ours = (
+        name for name in environ if name.startswith("DJ_") and not name.startswith(f"{_STORES_VARIABLE}__")
+    )
+    strange = (name for name in ours if name not in known)
+    close = {name: get_close_matches(name, known, n=1, cutoff=_SIMILAR) for name in strange}
+    return {name: found[0] for name, found in close.items() if found}
+
+
 def _describe(variable: str) -> str:
     return f"the environment variable {variable}"
-
-
-def _parsed(text: str, source: str) -> Mapping[str, object]:
-    try:
-        document = json.loads(text)
-    except json.JSONDecodeError as error:
-        message = f"Not JSON: {source}, line {error.lineno}, column {error.colno} ({error.msg})."
-        # The decoder's error holds the whole text, and with it any secret.
-        raise ConfigError(message, source=source, line=error.lineno, column=error.colno) from None
-    if not isinstance(document, dict):
-        raise ConfigError(
-            f"A JSON object must stand in {source}, not a {type(document).__name__}.", source=source
-        )
-    return document
-
-
-def _read_text(path: Path) -> str:
-    try:
-        # Editors on Windows put a byte order mark first.
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path} is not UTF-8 text.", source=str(path)) from None
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}.", source=str(path)) from error
-
-
-def _exists(path: Path) -> bool:
-    with suppress(OSError):
-        return path.exists()
-    return False

@@ -81,7 +81,17 @@ class StoreSettings:
                 f"Remove 'stores.{self.name}.cache'.",
                 key=f"stores.{self.name}.cache",
             )
+        if self.protocol == "file":
+            self._check_names(spec)
         self._check_sections()
+
+    def _check_names(self, spec: dict[str, object]) -> None:
+        # What adapters need is theirs to check; a folder has none, and takes what it does not know.
+        known = [name for name in spec if name not in self.options]
+        for name in self.options:
+            if hint := did_you_mean(name, known):
+                key = f"stores.{self.name}.{name}"
+                raise ConfigError(f"Store {self.name!r} has no setting {name!r}.{hint}", key=key)
 
     def _check_sections(self) -> None:
         sections = {

@@ -7,7 +7,7 @@ from typing import Final
 from djflow.configuration.sources import SECRETS_FOLDER
 from djflow.errors import ConfigError
 
-_TEMPLATE: Final = {
+_JSON: Final = {
     "_remark": "Credentials belong in .secrets/ or in DJ_USER and DJ_PASS. No host: an embedded server.",
     "database": {"host": "localhost", "port": 5432, "name": "postgres", "use_tls": None},
     "stores": {
@@ -18,17 +18,42 @@ _TEMPLATE: Final = {
     "loglevel": "INFO",
     "safemode": True,
 }
+_TOML: Final = """\
+# Credentials belong in .secrets/ or in DJ_USER and DJ_PASS: this file is for version control.
+safemode = true  # ask before deleting and dropping
+loglevel = "INFO"
+
+[database]  # without a host: an embedded server
+host = "localhost"
+port = 5432
+name = "postgres"
+# use_tls = true
+
+[stores]
+default = "main"
+
+[stores.main]
+protocol = "file"
+location = "/data/my-project"
+
+[display]
+limit = 12
+width = 14
+diagram_direction = "LR"
+"""
 _SECRETS: Final = {".gitignore": "*\n", "database.user": "", "database.password": ""}
 
 
 def write_template(path: Path, *, with_secrets: bool) -> Path:
     """Write the template, and with `with_secrets` a private folder for credentials beside it.
 
-    Raises `ConfigError` if the file exists or cannot be written; files of secrets that exist are kept.
+    It is TOML where the name ends in `.toml`, else JSON. Raises `ConfigError` if the file exists or cannot be
+    written; files of secrets that exist are kept.
     """
+    text = _TOML if path.suffix == ".toml" else json.dumps(_JSON, indent=2) + "\n"
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(json.dumps(_TEMPLATE, indent=2) + "\n")
+            file.write(text)
         if with_secrets:
             _write_secrets(path.parent / SECRETS_FOLDER)
     except FileExistsError:

@@ -5,6 +5,7 @@ from typing import Any
 
 from djflow.configuration.build import values_of
 from djflow.configuration.holder import Holder
+from djflow.configuration.keys import SECTIONS, STORES
 from djflow.errors import UnknownSettingError
 
 
@@ -34,7 +35,7 @@ class SettingsView(MutableMapping[str, Any]):
             return values[path]
         if any(known.startswith(f"{path}.") for known in values):
             return SettingsView(self._holder, path)
-        raise UnknownSettingError(path, tuple(values))
+        raise UnknownSettingError(path, (*SECTIONS, STORES, *values))
 
     def __setitem__(self, name: str, value: object) -> None:
         self._holder.assign({self._below(name): value})

@@ -13,6 +13,10 @@ class AccessError(QueryError):
     `("INSERT", "table lab.subject")`), `remedy` (the statements that its owner can run).
     """
 
+    role: str
+    missing: tuple[tuple[str, str], ...]
+    remedy: tuple[str, ...]
+
     def __init__(
         self,
         message: str,
@@ -31,6 +35,9 @@ class OwnershipError(AccessError):
 
     Attributes: `table`, `owners` (the number of rows by the role that owns them).
     """
+
+    table: str
+    owners: dict[str, int]
 
     def __init__(self, table: str, owners: Mapping[str, int], *, sqlstate: str = "DJ001") -> None:
         self.table, self.owners = table, dict(owners)

@@ -13,6 +13,12 @@ class UnknownAttributeError(QueryError):
     expression its `text` and `position` (0-based). `hint` is shown where no attribute has a similar name.
     """
 
+    name: str
+    heading: tuple[str, ...]
+    context: str
+    text: str
+    position: int | None
+
     def __init__(
         self,
         name: str,
@@ -34,7 +40,14 @@ class UnknownAttributeError(QueryError):
 
 
 class MissingAttributeError(QueryError):
-    """A required attribute that the inserted rows lack."""
+    """A required attribute that the given rows lack.
+
+    Attributes: `name`, `table`, `row` (0-based, None where all rows lack it).
+    """
+
+    name: str
+    table: str
+    row: int | None
 
     def __init__(self, name: str, *, table: str = "", row: int | None = None) -> None:
         self.name, self.table, self.row = name, table, row
@@ -46,7 +59,20 @@ class MissingAttributeError(QueryError):
 
 
 class DataTypeError(QueryError):
-    """A value that its column cannot hold. `row` is 0-based, as is `position` in an expression's `text`."""
+    """A value that its column cannot hold.
+
+    Attributes: `reason`, `table`, `column`, `expected` (its type), `value`, `row` (0-based, or None), for a
+    value inside an expression its `text` and `position` (0-based).
+    """
+
+    reason: str
+    column: str
+    expected: str
+    row: int | None
+    value: object
+    table: str
+    text: str
+    position: int | None
 
     def __init__(
         self,

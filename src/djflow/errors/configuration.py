@@ -13,6 +13,11 @@ class ConfigError(DjflowError, ValueError):
     `line` and `column` (1-based; 0 where there is none).
     """
 
+    key: str
+    source: str
+    line: int
+    column: int
+
     def __init__(
         self, message: str, *, key: str = "", source: str = "", line: int = 0, column: int = 0
     ) -> None:
@@ -21,15 +26,29 @@ class ConfigError(DjflowError, ValueError):
 
 
 class UnknownSettingError(ConfigError, KeyError, AttributeError):
-    """A setting that does not exist; `hasattr` and `get` take it for an absent one."""
+    """A setting that does not exist; `hasattr` and `get` take it for an absent one.
+
+    Attributes: `key`, `candidates` (the names there are).
+    """
+
+    candidates: tuple[str, ...]
 
     def __init__(self, key: str, candidates: Sequence[str]) -> None:
         self.candidates = tuple(candidates)
         super().__init__(f"There is no setting {key!r}.{did_you_mean(key, self.candidates)}", key=key)
 
     # KeyError would show the message between quotes.
-    __str__ = Exception.__str__
+    def __str__(self) -> str:
+        return Exception.__str__(self)
 
 
 class ThreadSafetyError(DjflowError):
     """Global state was used in thread-safe mode."""
+
+
+class ConfigWarning(UserWarning):
+    """Something that was probably meant as a setting, and is none; or a setting in the wrong place."""
+
+
+class CredentialsWarning(ConfigWarning):
+    """Credentials stand in a file that people commit."""

@@ -12,6 +12,12 @@ class DefinitionError(DjflowError):
     Attributes: `reason`, `line` (1-based), `column` (1-based), `text` (the offending line), `hint`.
     """
 
+    reason: str
+    text: str
+    line: int
+    column: int
+    hint: str
+
     def __init__(
         self, reason: str, *, text: str = "", line: int = 0, column: int = 1, hint: str = ""
     ) -> None:
@@ -36,6 +42,9 @@ class MissingTableError(DjflowError):
 class MissingSchemaError(MissingTableError):
     """A schema that the database does not have. Attributes: `schema`, `candidates` (those there are)."""
 
+    schema: str
+    candidates: tuple[str, ...]
+
     def __init__(self, schema: str, candidates: Sequence[str]) -> None:
         self.schema, self.candidates = schema, tuple(candidates)
         super().__init__(
@@ -50,9 +59,13 @@ class UnknownTableError(MissingTableError, AttributeError):
     Attributes: `table` (as asked for), `schema`, `candidates` (names there are, of classes and tables).
     """
 
+    table: str
+    schema: str
+    candidates: tuple[str, ...]
+
     def __init__(self, table: str, candidates: Sequence[str], *, schema: str) -> None:
         self.table, self.schema, self.candidates = table, schema, tuple(candidates)
-        hint = did_you_mean(table, self.candidates)
+        hint = did_you_mean(table, self.candidates) or " Call schema.create() where its class is declared."
         super().__init__(f"Table {table!r} does not exist in schema {schema!r}.{hint}")
 
 
@@ -62,6 +75,10 @@ class AlterationError(DjflowError):
     Attributes: `table`, `problems` (each as text, with the rows concerned), `would_lose` (those of them that
     `allow_loss=True` permits).
     """
+
+    table: str
+    problems: tuple[str, ...]
+    would_lose: tuple[str, ...]
 
     def __init__(
         self, message: str, *, table: str = "", problems: Sequence[str] = (), would_lose: Sequence[str] = ()

@@ -11,6 +11,9 @@ class LeaseLostError(QueryError):
     `table` is the table that was to be filled, `keys` are those of the jobs.
     """
 
+    table: str
+    keys: list[dict[str, object]]
+
     def __init__(self, *, table: str, keys: Sequence[Mapping[str, object]]) -> None:
         self.table, self.keys = table, [dict(key) for key in keys]
         shown = ", ".join(map(str, self.keys[:3])) + (", ..." if len(self.keys) > 3 else "")  # noqa: PLR2004

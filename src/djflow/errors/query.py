@@ -20,6 +20,10 @@ class QuerySyntaxError(QueryError):
     Attributes: `reason`, `text`, `position` (0-based in `text`, or None).
     """
 
+    reason: str
+    text: str
+    position: int | None
+
     def __init__(self, message: str, *, text: str = "", position: int | None = None) -> None:
         self.reason, self.text, self.position = message, text, position
         super().__init__(message + pointed(text, position))
@@ -39,6 +43,11 @@ class AmbiguousPathError(QueryError):
     Attributes: `start` and `end` (names of the tables), `paths` (each as text, child first), `via` (the
     table that all of these pass, or empty).
     """
+
+    start: str
+    end: str
+    paths: tuple[str, ...]
+    via: str
 
     def __init__(self, start: str, end: str, paths: Sequence[str], *, via: str = "") -> None:
         self.start, self.end, self.paths, self.via = start, end, tuple(paths), via
@@ -66,7 +75,14 @@ class SnapshotGoneError(QueryError):
 
 
 class SemanticMatchError(DjflowError):
-    """Attributes share a name but not an origin."""
+    """Attributes share a name but not an origin.
+
+    Attributes: `name`, and its lineages `left` and `right` (`schema.table.attribute`, None for none).
+    """
+
+    name: str
+    left: str | None
+    right: str | None
 
     def __init__(self, name: str, left: str | None, right: str | None) -> None:
         self.name, self.left, self.right = name, left, right
@@ -82,6 +98,10 @@ class SemanticMatchError(DjflowError):
 
 class PlannerBugError(DjflowError):
     """A rewrite rule broke its promise; the query was not run."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.suggest("This is a mistake of djflow, not yours: please report it, with what explain() prints.")
 
 
 class RetryableError(QueryError):

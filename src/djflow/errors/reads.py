@@ -13,6 +13,11 @@ class ReadsError(DjflowError):
     that was read, or "SQL") and `why` (what is wrong with that).
     """
 
+    table: str
+    key: dict[str, Any]
+    read: str
+    why: str
+
     def __init__(self, table: str, key: Mapping[str, Any], read: str, why: str) -> None:
         self.table, self.key, self.read, self.why = table, dict(key), read, why
         super().__init__(f"{table}.make({self.key}) read {read}: {why}.")

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 class DuplicateError(QueryError):
     """A key that exists already. `table`, `constraint` and `key` say which."""
 
+    table: str
+    constraint: str
+    key: str
+
     def __init__(self, message: str, *, table: str = "", constraint: str = "", key: str = "") -> None:
         self.table, self.constraint, self.key = table, constraint, key
         super().__init__(message, sqlstate="23505")
@@ -31,6 +35,9 @@ class ConflictError(DuplicateError):
 class MissingRowError(QueryError):
     """A row that must exist and does not. `table` and `key` (name to value) say which."""
 
+    table: str
+    key: dict[str, object]
+
     def __init__(self, message: str, *, table: str = "", key: Mapping[str, object] | None = None) -> None:
         self.table, self.key = table, dict(key or {})
         super().__init__(message)
@@ -38,6 +45,10 @@ class MissingRowError(QueryError):
 
 class IntegrityError(QueryError):
     """A foreign key or another constraint is violated. `table`, `constraint` and `key` say which."""
+
+    table: str
+    constraint: str
+    key: str
 
     def __init__(
         self, message: str, *, table: str = "", constraint: str = "", key: str = "", sqlstate: str = "23503"
@@ -48,6 +59,10 @@ class IntegrityError(QueryError):
 
 class PartIntegrityError(QueryError):
     """Parts that would go without their master. `part` and `master` are tables, `masters` counts rows."""
+
+    part: str
+    master: str
+    masters: int | None
 
     def __init__(self, message: str, *, part: str, master: str, masters: int | None = None) -> None:
         self.part, self.master, self.masters = part, master, masters

@@ -16,6 +16,8 @@ class DiskFullError(ServerError):
 class ConnectionFailedError(DjflowError):
     """No server could be reached. `tried` lists the attempts, without secrets."""
 
+    tried: tuple[str, ...]
+
     def __init__(self, message: str, *, tried: Sequence[str] = ()) -> None:
         self.tried = tuple(tried)
         super().__init__("\n".join([message, *(f"  - {attempt}" for attempt in self.tried)]))

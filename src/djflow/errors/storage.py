@@ -9,6 +9,10 @@ class ArchiveError(DjflowError):
     Attributes: `reason`, `archive` (its path), `file` (the file in it that is at fault, or empty).
     """
 
+    reason: str
+    archive: str
+    file: str
+
     def __init__(self, reason: str, *, archive: str = "", file: str = "") -> None:
         self.reason, self.archive, self.file = reason, archive, file
         where = f"{file} of {archive}" if file and archive else file or archive or "the archive"
@@ -37,6 +41,10 @@ class RegionError(StorageError):
     Attributes, as texts: `region`, `chunks` (the shape of a chunk or shard), `nearest` (whole ones).
     """
 
+    region: str
+    chunks: str
+    nearest: str
+
     def __init__(self, region: str, chunks: str, nearest: str) -> None:
         self.region, self.chunks, self.nearest = region, chunks, nearest
         super().__init__(
@@ -48,8 +56,13 @@ class RegionError(StorageError):
 class CorruptObjectError(StorageError):
     """Stored bytes that cannot be what was written.
 
-    `position` is the byte at which reading failed, `path` the object in its store, "" for a value in a table.
+    Attributes: `reason`, `position` (the byte at which reading failed, or None), `path` (the object in its
+    store, empty for a value in a table).
     """
+
+    reason: str
+    position: int | None
+    path: str
 
     def __init__(self, reason: str, *, position: int | None = None, path: str = "") -> None:
         self.reason, self.position, self.path = reason, position, path
