@@ -1,0 +1,1 @@
+"""Spots and nuclei in photographs: import, segmentation with several parameters, measurements, a figure."""
