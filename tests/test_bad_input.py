@@ -147,7 +147,7 @@ def test_rows_of_a_wrong_form_are_refused_with_their_number(lab: Any) -> None:
         ([(1, "a")], InvalidRowsError, "Row 0 has 2 values for 12 attributes"),
         ({"subject": 1}, InvalidRowsError, "insert1"),
         ("subject", InvalidRowsError, r"\.csv or \.parquet"),
-        (7, InvalidRowsError, "Cannot insert from a int"),
+        (7, InvalidRowsError, "Cannot insert from int"),
         ([{"subject": 1, "colour": 2}], UnknownAttributeError, "'colour'"),
         ([{"subject": 1, "Name": 2}], UnknownAttributeError, "'Name'"),
         ([{"name": "x"}], MissingAttributeError, "'subject'"),

@@ -207,7 +207,7 @@ def test_an_empty_source_gives_no_rows(empty: Any) -> None:
         (b"subject", "must end in .csv or .parquet"),
         (Path("rows.xls"), "must end in .csv or .parquet"),
         ("no_such_file.csv", "no such file"),
-        (5, "Cannot insert from a int"),
+        (5, "Cannot insert from int"),
         (["Ada"], "Row 0 is of type str"),
         ([ROWS[0], None], "Row 1 is of type NoneType"),
         ([ROWS[0], (1, 2)], "Row 1 has 2 values for 4 attributes"),

@@ -201,7 +201,7 @@ def test_a_master_is_altered_with_its_parts(schema: Schema) -> None:
     assert [note.partition(".")[2] for note in plan.notes] == snapshot(
         ["recording__old is a part that its master's class lacks. It stays: drop it if it may go."]
     )
-    Recorded.alter()  # type: ignore[call-arg]
+    Recorded.alter()
     assert not planned(Recorded)
     Recorded.New().insert1((1, 1))
     assert len(Recording.Old()) == 1
@@ -220,7 +220,7 @@ def test_contents_that_were_added_are_inserted(schema: Schema) -> None:
     warm = true : bool
     """
     Colour.contents = (("red", True), ("blue", False))  # type: ignore[assignment]
-    Colour.alter()  # type: ignore[call-arg]
+    Colour.alter()
     assert Colour().to_dicts(order_by="colour") == snapshot(
         [{"colour": "blue", "warm": False}, {"colour": "red", "warm": True}]
     )
@@ -247,7 +247,7 @@ def test_hidden_columns_stay(schema: Schema) -> None:
     Result().populate()
     Result.job_metadata = False
     Result.definition = Result.definition.replace("value", "score")
-    Result.alter(renames={"value": "score"})  # type: ignore[call-arg]
+    Result.alter(renames={"value": "score"})
     hidden = [c.name for c in Result().table_model.columns if c.is_hidden]
     assert hidden == ["_job_start_time", "_job_duration", "_job_version"]
     assert Result().fetch1("score") == 1.0

@@ -115,7 +115,7 @@ def test_a_free_table_offers_what_a_declared_one_does(pipeline: dj.Schema) -> No
     assert session.heading.names == ("session", "species")
     assert session.describe() == "# one sitting\nsession : int32  # number\n---\n-> Species\n"
     assert "rat" in repr(session)
-    assert "<table>" in session._repr_html_()
+    assert "<table" in session._repr_html_()
     rats.delete(prompt=False)
     assert session.to_dicts() == [{"session": 2, "species": "mouse"}]
     assert len(trial) == 0

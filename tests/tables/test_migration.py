@@ -122,7 +122,8 @@ def test_job_metadata_added_later_is_filled_as_if_declared(pipeline: Schema) -> 
 
 
 def test_job_metadata_is_for_tables_that_make_fills(pipeline: Schema) -> None:
-    for target in (pipeline.registry.by_name["Subject"], pipeline.registry.by_name["Weight"].Each):
+    by_name: Any = pipeline.registry.by_name
+    for target in (by_name["Subject"], by_name["Weight"].Each):
         with pytest.raises(InvalidArgumentError, match="not filled by make"):
             migrate.add_job_metadata_columns(target)
     with pytest.raises(InvalidArgumentError, match="target must be"):

@@ -236,7 +236,7 @@ def test_declared_classes_stay_and_get_the_parts_they_lack(lab_name: str, databa
     schema.make_classes(into=into)
     assert into["Session"] is Session
     assert into["Species"] is Species
-    assert into["Session"].Trial().table_name == "session__trial"
+    assert into["Session"].Trial().table_name == "session__trial"  # type: ignore[attr-defined]
 
     @schema
     class Review(dj.Manual):

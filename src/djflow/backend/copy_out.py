@@ -98,6 +98,8 @@ class CopyOut:
     Pieces may be taken in any thread.
     """
 
+    is_abandoned: bool
+
     def __init__(
         self,
         connection: "psycopg.Connection[Any]",

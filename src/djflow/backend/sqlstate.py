@@ -83,7 +83,7 @@ def _connection_failed(report: ServerReport, text: str, server: str) -> Connecti
     where = f" at {server}" if server else ""
     return ConnectionFailedError(
         f"Cannot connect to PostgreSQL{where}{': ' if reason else ''}{reason}.".strip()
-    )
+    ).suggest("`djflow doctor` looks for the cause; dj.config.sources() tells where each setting comes from.")
 
 
 def _refused(report: ServerReport, _table: str) -> DjflowError:

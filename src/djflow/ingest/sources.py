@@ -47,7 +47,7 @@ def read_source(source: Any, heading: Heading, on_refused: OnRefused = refuse) -
     if isinstance(source, Iterable):
         return _read_iterable(source, heading, on_refused)
     raise InvalidRowsError(
-        f"Cannot insert from a {type(source).__name__}. Give dicts, sequences, a frame of Polars, pandas or "
+        f"Cannot insert from {type(source).__name__}. Give dicts, sequences, a frame of Polars, pandas or "
         "Dask, an Arrow table or reader, a numpy structured array, or the path of a CSV or Parquet file."
     )
 
@@ -147,5 +147,5 @@ def _refuse_one_row(source: Any) -> None:
         raise InvalidRowsError("One row was given where many are expected: use insert1, or put it in a list.")
     if isinstance(source, (str, bytes, bytearray)):
         raise InvalidRowsError(
-            f"Cannot insert from a {type(source).__name__}. A path of a file must end in .csv or .parquet."
+            f"Cannot insert from {type(source).__name__}. A path of a file must end in .csv or .parquet."
         )

@@ -18,10 +18,16 @@ from djflow.model.types import CodecType, DataType, NativeType, StoredType
 class Null:
     """`= null`: the attribute may be absent."""
 
+    def __str__(self) -> str:
+        return "null"
+
 
 @dataclass(frozen=True, slots=True)
 class CurrentTimestamp:
     """`= CURRENT_TIMESTAMP`: the server's time at insertion."""
+
+    def __str__(self) -> str:
+        return "CURRENT_TIMESTAMP"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,9 @@ class Literal:
     """A constant default, as canonical text: `5`, `2.5`, `true`, `U`, `2024-01-01`."""
 
     text: str
+
+    def __str__(self) -> str:
+        return self.text
 
 
 Default: TypeAlias = Null | CurrentTimestamp | Literal
@@ -92,6 +101,11 @@ class Attribute:
     comment: str = ""
     lineage: str | None = None
 
+    def __str__(self) -> str:
+        default = Null() if self.nullable else self.default
+        name = self.name if default is None else f"{self.name} = {default}"
+        return f"{name} : {self.type}" + (f"  # {self.comment}" if self.comment else "")
+
     @property
     def is_hidden(self) -> bool:
         """Whether the attribute is djflow's own bookkeeping."""
@@ -113,6 +127,10 @@ class Heading:
     >>> heading = Heading.of([Attribute("x", int32, int32), Attribute("id", int32, int32, in_key=True)])
     >>> heading.names, heading.primary_key, "x" in heading
     (('id', 'x'), ('id',), True)
+    >>> print(heading)
+    id : int32
+    ---
+    x : int32
     """
 
     attributes: tuple[Attribute, ...]
@@ -125,6 +143,12 @@ class Heading:
     def of(cls, attributes: Iterable[Attribute]) -> "Heading":
         """A heading with the key first, the order kept otherwise."""
         return cls(tuple(sorted(attributes, key=lambda a: not a.in_key)))
+
+    def __str__(self) -> str:
+        """An attribute a line, as in a definition."""
+        lines = list(map(str, self.attributes))
+        lines.insert(len(self.primary_key), "---")
+        return "\n".join(lines)
 
     def __iter__(self) -> Iterator[Attribute]:
         return iter(self.attributes)

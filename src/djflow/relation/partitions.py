@@ -124,6 +124,8 @@ class Partitions(Sequence[Partition]):
     Also a context manager, which closes the snapshot at its end.
     """
 
+    edges: tuple[Key, ...]
+
     def __init__(self, parts: tuple[Partition, ...], snapshot: Snapshot, edges: tuple[Key, ...] = ()) -> None:
         """`edges` are the first key of each part with rows, and the last of all, where ranges of keys cut."""
         self._parts, self._snapshot, self.edges = parts, snapshot, edges

@@ -3,13 +3,22 @@
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from fsspec import AbstractFileSystem
-
 if TYPE_CHECKING:
     from djflow.testing.memory import MemoryStore
 
+    class AbstractFileSystem:
+        """What fsspec, which has no types, gives."""
 
-class MemoryFiles(AbstractFileSystem):  # type: ignore[misc]
+        def _strip_protocol(self, path: str) -> str: ...
+
+        def cat_file(self, path: str) -> bytes:
+            """The bytes of a file."""
+
+else:
+    from fsspec import AbstractFileSystem
+
+
+class MemoryFiles(AbstractFileSystem):
     """The files of one store, by their paths in it; folders are there while they hold files.
 
     >>> from djflow.testing.memory import MemoryStore

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import Lock
 from time import monotonic, sleep
-from typing import Final
+from typing import ClassVar, Final
 
 from djflow.executors import TaskContext
 
@@ -25,7 +25,7 @@ class Doubled:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Doubled) and other.number == self.number
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __call__(self, context: TaskContext) -> int:
         """Twice the number."""
@@ -46,6 +46,9 @@ class WaitFor:
 
 class Meet:
     """A task that ends when another one runs."""
+
+    mine: Path
+    other: Path
 
     def __init__(self, mine: Path, other: Path) -> None:
         self.mine, self.other = mine, other

@@ -77,6 +77,9 @@ class EmbeddedServer:
     >>> home.cleanup()
     """
 
+    home: Path
+    settings: MappingProxyType[str, str]
+
     def __init__(self, home: Path, *, settings: Mapping[str, str] = _NO_SETTINGS) -> None:
         self.home = home.expanduser().resolve()
         self.settings = MappingProxyType(dict(settings))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Where: TypeAlias = "Client | str | None"
 
 _ANSWER: Final = 10.0  # seconds
+_AGAIN: Final = "What was finished is kept: run again as soon as there is a cluster."
 _TRIES: Final = 5
 
 
@@ -31,7 +32,9 @@ class Connection:
             raise ExecutorError("Dask is not installed: `pip install 'djflow[dask]'`.") from error
         except (OSError, TimeoutError) as error:
             self._stack.close()
-            raise ClusterLostError(f"No Dask scheduler answers at {where!r}.") from error
+            raise ClusterLostError(f"No Dask scheduler answers at {where!r}.").suggest(
+                "Look whether it runs, and whether this machine may reach that address."
+            ) from error
         except RuntimeError as error:
             self._stack.close()
             raise ExecutorError(f"The cluster does not start: {error}").suggest(
@@ -46,7 +49,7 @@ class Connection:
                 getattr(self.client.scheduler, handler), callback_timeout=_ANSWER, **arguments
             )
         except (OSError, TimeoutError, RuntimeError) as error:  # RuntimeError: it was closed meanwhile
-            raise ClusterLostError("The scheduler of the cluster does not answer.") from error
+            raise ClusterLostError("The scheduler of the cluster does not answer.").suggest(_AGAIN) from error
 
     def has_worker_with(self, resources: Mapping[str, float]) -> bool:
         """Whether a worker was started with so much of everything, however busy it is."""
@@ -64,14 +67,12 @@ class Connection:
             except OSError:  # a worker is about to go; the others get it once more, which replaces it
                 continue
             return
-        raise ClusterLostError("The workers of the cluster do not answer.")
+        raise ClusterLostError("The workers of the cluster do not answer.").suggest(_AGAIN)
 
     def check(self) -> None:
         """Raise `ClusterLostError` where the scheduler is gone."""
         if self.client.status != "running":
-            raise ClusterLostError("The connection to the scheduler of the cluster is lost.").suggest(
-                "What was finished is kept: run again as soon as there is a cluster."
-            )
+            raise ClusterLostError("The connection to the scheduler of the cluster is lost.").suggest(_AGAIN)
 
     def kill_own_workers(self) -> None:
         """End the processes of our own cluster in the midst of whatever they do."""

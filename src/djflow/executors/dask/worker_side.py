@@ -20,6 +20,9 @@ from djflow.executors.task import TaskContext
 class RunKeeper(WorkerPlugin):
     """What a worker has for one executor. It is set up by the first task, and left when nothing runs."""
 
+    name: str
+    stopping: Flag
+
     def __init__(self, run: str, setup: bytes) -> None:
         self.name = plugin_of(run)
         self._run = run

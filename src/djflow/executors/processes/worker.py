@@ -35,6 +35,8 @@ class Died(Exception):  # noqa: N818 - it is news, not a mistake
 class LivingProcess:
     """A process that runs one task at a time, once it is ready."""
 
+    name: str
+
     def __init__(self, setup: bytes) -> None:
         handle, self._crashes = tempfile.mkstemp(prefix="djflow-crash-")
         os.close(handle)

@@ -27,6 +27,9 @@ class Refusal(Exception):  # noqa: N818 - not an error of its own: it becomes on
     None where no value can be told apart.
     """
 
+    reason: str
+    refused: pa.Array | None
+
     def __init__(self, reason: str, refused: pa.Array | None = None) -> None:
         self.reason, self.refused = reason, refused
         super().__init__(reason)

@@ -54,6 +54,9 @@ _BARE_DATE: Final = re.compile(r"(?<!['\"\d])\d{4}-\d{1,2}-\d{1,2}(?!\d)", re.AS
 class Base(ABC):
     """Finds the handler of a tree by its type's name: `_on_between` for a BETWEEN."""
 
+    text: str
+    heading: Heading
+
     def __init__(self, text: str, heading: Heading) -> None:
         self.text, self.heading = text, heading
 
