@@ -1,8 +1,11 @@
 """The catalog of a database in which others drop schemas while it is read."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from djflow.backend.assemble import assemble
 from djflow.backend.catalog_query import despite_drops, query
+from djflow.backend.catalog_rows import CatalogRows, ColumnRow, IndexRow, KeyRow, TableRow
 from djflow.relation.database import Database
 
 if TYPE_CHECKING:
@@ -70,3 +73,17 @@ def test_reading_in_a_transaction_keeps_nobody_from_dropping_tables(
         database.whole_catalog()
         connection.execute(b"SET lock_timeout = '5s'")
         connection.execute(f"DROP TABLE {table}".encode())
+
+
+def test_keys_and_indexes_of_columns_that_came_meanwhile_are_left_out() -> None:
+    rows = CatalogRows(
+        tables=(TableRow(1, "lab", "subject", ""),),
+        columns=(ColumnRow(1, 1, "subject", True, 23, "integer", None, ""),),
+        keys=(KeyRow(1, (1,), None, ()), KeyRow(1, (2,), 1, (1,))),
+        indexes=(IndexRow(1, False, (1, 0), ("", "lower(x)")), IndexRow(1, True, (1, 2), ("", ""))),
+    )
+    [table] = assemble(rows).tables
+    assert table.foreign_keys == ()
+    assert [index.items for index in table.indexes] == [("subject", "(lower(x))")]
+    [altered] = assemble(replace(rows, keys=(KeyRow(1, (1, 2), None, ()),))).tables
+    assert altered.primary_key == ()

@@ -36,7 +36,7 @@ def assemble(rows: CatalogRows) -> Catalog:
 
     A foreign key's columns without a declared type of their own take the type and the lineage of what
     they refer to. Rows that refer to tables or columns which are not there are left out: a table may
-    have been dropped between two queries.
+    have been dropped or altered between two queries.
 
     >>> from djflow.backend.catalog_rows import ColumnRow, KeyRow, TableRow
     >>> rows = CatalogRows(
@@ -75,10 +75,14 @@ class _Assembly:
             names=names,
             columns=columns,
             types={row.oid: row for row in rows.types},
-            primary={key.table: key.columns for key in rows.keys if key.parent is None},
+            primary={
+                key.table: key.columns for key in rows.keys if key.parent is None and _is_whole(key, columns)
+            },
             foreign=_by_table(foreign),
             parents=_parents(foreign),
-            indexes=_by_table(rows.indexes),
+            indexes=_by_table(
+                index for index in rows.indexes if _has_all(index.table, index.columns, columns)
+            ),
             rows=rows,
         )
 
@@ -202,8 +206,13 @@ def _parents(keys: Iterable[KeyRow]) -> Mapping[_Column, list[_Column]]:
 
 
 def _is_whole(key: KeyRow, columns: Mapping[_Column, ColumnRow]) -> bool:
-    own = all((key.table, number) in columns for number in key.columns)
+    own = _has_all(key.table, key.columns, columns)
     return own and all((key.parent, number) in columns for number in key.parent_columns)
+
+
+def _has_all(table: int, numbers: Iterable[int], columns: Mapping[_Column, ColumnRow]) -> bool:
+    """Whether these columns of a table are there; 0 stands for an expression."""
+    return all((table, number) in columns for number in numbers if number)
 
 
 def _in_line_order(keys: Sequence[KeyRow]) -> Sequence[KeyRow]:
