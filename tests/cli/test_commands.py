@@ -266,3 +266,25 @@ def test_a_name_in_several_schemas_needs_the_schema(lab: Lab) -> None:
         places.table("Half")
     with pytest.raises(InvalidArgumentError, match="is a schema"):
         places.table("second")
+
+
+def test_an_export_keeps_the_order_of_its_query_and_who_may_read_the_file(lab: Lab, tmp_path: Path) -> None:
+    target, link = tmp_path / "rows.csv", tmp_path / "link.csv"
+    target.write_text("old")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    query = ("query", "Subject & Top(2, 'subject DESC')", "--module", lab.module, "--limit", "1")
+    assert lab.run(*query, "--output", str(link)) == (0, "", "")
+    assert target.read_text().splitlines()[1].split(",")[0] == "3"
+    assert link.is_symlink()
+    assert target.stat().st_mode & 0o777 == 0o600
+    code, _, told = lab.run(*query, "--to", "csv", "--output", str(tmp_path))
+    assert (code, "is a folder" in told) == (1, True)
+    assert lab.run(*query, "--to", "csv", "--output", os.devnull)[0] == 0
+    assert not Path(os.devnull).is_file()
+
+
+@pytest.mark.parametrize("target", ["", ".x", ":Spikes", "lab/ephys.py"])
+def test_what_names_no_module_is_told(lab: Lab, target: str) -> None:
+    code, _, told = lab.run("populate", target)
+    assert (code, "as Python imports it" in told) == (1, True)

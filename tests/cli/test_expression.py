@@ -179,3 +179,9 @@ def test_whatever_is_typed_gives_a_query_or_an_error_of_ours(text: str) -> None:
     assert isinstance(
         value, Relation | dj.U | dj.Top | str | int | float | list | tuple | dict | type(...) | None
     )
+
+
+@pytest.mark.parametrize("text", ["'a' * 9999999999", "1 << -1", "1 << 20000", "2 - 1"])
+def test_nothing_is_computed_that_is_no_query(text: str) -> None:
+    with pytest.raises(QuerySyntaxError, match="On the left there must be a table or a query"):
+        parsed(text, lookup)

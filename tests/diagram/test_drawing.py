@@ -357,3 +357,11 @@ def test_the_program_dot_does_as_well(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert rendered(drawn) == expected
     with pytest.raises(DrawingError, match="no such graph"):
         rendered(Drawing())
+
+
+def test_names_with_dots_are_told_apart() -> None:
+    names = (TableName("rev", "a.b"), TableName("rev.a", "b"))
+    catalog = Catalog(tuple(Table(name, "", table("lab.subject", ["id"]).columns) for name in names))
+    drawn = plan_drawing(picture(catalog, Selection(frozenset(names))), catalog)
+    assert len({node.name for node in drawn.nodes}) == len(names)
+    assert rendered(drawn)

@@ -18,7 +18,7 @@ from djflow.display.objects import of_reference
 from djflow.display.sheet import STYLE, page
 from djflow.display.sql_text import coloured_sql
 from djflow.display.text import as_text, widths
-from djflow.display.values import value_text
+from djflow.display.values import size_text, value_text
 from djflow.ingest.inspect import Problems
 from djflow.model.names import TableName
 from djflow.model.table import Attribute
@@ -309,3 +309,26 @@ def test_what_a_row_tells_of_an_object_stands_for_it(text: str, shown: str) -> N
 @given(st.floats())
 def test_floats_are_told_to_six_digits_at_least(value: float) -> None:
     assert float(value_text(value)) == pytest.approx(value, rel=1e-5, abs=1e-6, nan_ok=True)
+
+
+def test_texts_that_were_cut_or_escaped_can_be_read_whole() -> None:
+    assert "title=" in as_html(Grid([Header("x")], [[Value("猫" * 50)]]))
+    assert "title=" not in as_html(Grid([Header("x")], [[Value("short")]]))
+
+
+def test_letters_of_all_scripts_are_left_alone() -> None:
+    for text in ("日本\u3000語", "\u0645\u06cc\u200c\u062e\u0648"):
+        assert one_line(text) == text
+    assert width("\u0645\u06cc\u200c\u062e\u0648") == 4
+
+
+def test_a_comment_cannot_reach_the_terminal() -> None:
+    assert "\x1b" not in repr(Definition("x : int32  # \x1b[31m\x07\n"))
+
+
+def test_sizes_keep_to_three_digits() -> None:
+    assert (size_text(999_949), size_text(999_999)) == ("999.9 kB", "1.0 MB")
+
+
+def test_json_that_is_too_deep_stands_for_itself() -> None:
+    assert of_reference("graph", "[" * 100_000 + "]" * 100_000) == "<graph>"

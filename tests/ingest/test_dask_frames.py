@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from djflow.errors import (
     MissingAttributeError,
     UnknownAttributeError,
 )
-from djflow.ingest.dask.computing import results
+from djflow.ingest.dask.computing import _shut_down, results
 from djflow.ingest.prepare import prepare, prepare_runs
 from djflow.model.names import TableName
 from djflow.model.table import Attribute, Null, Table
@@ -451,3 +452,10 @@ def test_the_spectra_of_all_recordings_are_computed_on_a_cluster(
     assert len(Power()) == 20
     loudest = dj.U("recording").aggr(Power() & "power > 1", band="max(band)").to_dicts()
     assert loudest == [{"recording": n, "band": "slow" if 5 + 5 * n < 20 else "fast"} for n in range(10)]
+
+
+def test_a_pool_can_be_ended_by_a_thread_of_its_own_that_collects_garbage() -> None:
+    pool = ThreadPoolExecutor(1, thread_name_prefix="djflow-dask")
+    assert pool.submit(_shut_down, pool).result(10) is None
+    with pytest.raises(RuntimeError, match="shutdown"):
+        pool.submit(print)

@@ -190,3 +190,17 @@ def test_a_description_is_text_that_notebooks_colour(lab: Any) -> None:
     described = lab.Subject.describe()
     assert described.startswith("# animals\nsubject")
     assert "<span class='dj-key'>subject</span>" in described._repr_html_()
+
+
+def test_native_types_that_may_be_large_are_not_read_whole(schema: Schema) -> None:
+    schema.create()
+    schema.connection.query(
+        f"""CREATE TABLE "{schema.database}".odd (id int PRIMARY KEY, j jsonb, b bytea, t varchar(5000))"""
+    )
+    schema.connection.query(
+        f"""INSERT INTO "{schema.database}".odd
+        VALUES (1, to_jsonb(repeat('x', 3000000)), decode(repeat('ab', 3000000), 'hex'), repeat('y', 5000))"""
+    )
+    shown = dj.FreeTable(schema.connection, f"{schema.database}.odd").preview()
+    assert "3.0 MB>" in str(shown)
+    assert len(str(shown)) < 2_000

@@ -121,7 +121,7 @@ def _secrets(folder: Path | None) -> Iterator[Finding]:
         return
     others = stat.S_IRWXG | stat.S_IRWXO
     is_closed = not folder.stat().st_mode & others
-    open_files = [path for path in folder.glob("[!.]*") if path.stat().st_mode & others]
+    open_files = [path for path in folder.glob("[!.]*") if path.exists() and path.stat().st_mode & others]
     if is_closed or not open_files:
         yield Finding("secrets", "ok", f"only you can read {folder}")
         return

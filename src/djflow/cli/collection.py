@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _PLANNED: Final = ("kind", "bytes", "why", "quarantined_at", "path")
 _PROBLEMS: Final = ("table", "key", "attribute", "problem", "store", "path", "detail")
 
+_LONGEST_GRACE: Final = 36_500  # days
+
 
 def add_commands(commands: "Commands") -> None:
     """Add them to the parser."""
@@ -57,12 +59,12 @@ def add_commands(commands: "Commands") -> None:
 
 def _days(text: str) -> float:
     days = float(text)
-    if days < 0:
+    if not 0 <= days <= _LONGEST_GRACE:  # neither is NaN
         raise ValueError(text)
     return days
 
 
-def _gc(options: argparse.Namespace) -> None:
+def _gc(options: argparse.Namespace) -> int:
     from djflow.cli.output import as_document, print_rows
     from djflow.tables.default import conn
     from djflow.tables.free import check_schema_exists
@@ -75,12 +77,13 @@ def _gc(options: argparse.Namespace) -> None:
         statistics = collector.collect(dry_run=False)
         done = ("quarantined", "released", "deleted", "bytes_freed", "errors")
         print(as_document(statistics) if options.json else "\n".join(f"{n}: {statistics[n]}" for n in done))
-        return
+        return int(bool(statistics["errors"]))
     found = collector.audit() if options.audit else collector.plan()
     columns = ("kind", "bytes", "modified", "path") if options.audit else _PLANNED
     print_rows(columns, found.to_dicts(), as_json=options.json)
     if not options.json and not options.audit:
         print("Nothing was changed: --run does it.", file=sys.stderr)
+    return 0
 
 
 def _verify(options: argparse.Namespace) -> int:

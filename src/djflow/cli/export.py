@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_IMODE
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from djflow.errors import DjflowError, InvalidArgumentError
@@ -40,10 +41,19 @@ def export(relation: "Relation", form: str, output: Path | None) -> None:
 @contextmanager
 def _whole(path: Path) -> Iterator[BinaryIO]:
     """A file that takes its name when all is written, and leaves nothing if that fails."""
+    path = path.resolve()
+    if path.is_dir():
+        raise InvalidArgumentError(f"{path} is a folder: name a file in it.")
+    if path.exists() and not path.is_file():  # a pipe or a device
+        with path.open("wb") as file:
+            yield file
+        return
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         try:
             with partial.open("wb") as file:
+                if path.exists():  # who could not read it before cannot now
+                    partial.chmod(S_IMODE(path.stat().st_mode))
                 yield file
             partial.replace(path)
         except OSError as error:

@@ -117,12 +117,14 @@ class _Reader:
 
     def _combined(self, node: ast.BinOp, depth: int) -> Any:
         left, right = self.value(node.left, depth), self.value(node.right, depth)
+        if not _has_methods(left):
+            raise self._refused(node, "On the left there must be a table or a query.")
         try:
             return _OPERATORS[type(node.op)](left, right)
         except TypeError as error:
             if isinstance(error, DjflowError):
                 raise
-            raise self._refused(node, f"On the left there must be a table or a query ({error}).") from None
+            raise self._refused(node, f"These do not go together ({error}).") from None
 
     def _called(self, node: ast.Call, depth: int) -> Any:
         function = self._function(node.func, depth)

@@ -151,6 +151,7 @@ def _of_schemas(database: "Database", names: Sequence[str]) -> Places:
     from djflow.definition.class_names import class_names
     from djflow.tables.free import FreeTable, check_schema_exists
 
+    names = list(dict.fromkeys(names))
     for name in names:
         check_schema_exists(database, name)
     catalog = database.catalog(names) if names else database.whole_catalog()

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from djflow.cli.arguments import add_command
 from djflow.errors import InvalidArgumentError, did_you_mean
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from djflow.cli.arguments import Commands
+
+_AS_IMPORTED: Final = "Name one as Python imports it from this folder: lab.ephys, not lab/ephys.py."
 
 
 def add_commands(commands: "Commands") -> None:
@@ -80,14 +82,14 @@ def found(targets: Sequence[str]) -> list[Any]:
 
 def _found(target: str) -> Any:
     module_name, _, path = target.partition(":")
+    if not all(part.isidentifier() for part in module_name.split(".")):
+        raise InvalidArgumentError(f"{target!r} names no module.").suggest(_AS_IMPORTED)
     try:
         value: Any = import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise
-        raise InvalidArgumentError(f"There is no module {error.name!r} here.").suggest(
-            "Name one as Python imports it from this folder: lab.ephys, not lab/ephys.py."
-        ) from None
+        raise InvalidArgumentError(f"There is no module {error.name!r} here.").suggest(_AS_IMPORTED) from None
     for name in path.split(".") if path else ():
         if not hasattr(value, name):
             raise InvalidArgumentError(f"{module_name} has no {path!r}.{did_you_mean(name, dir(value))}")

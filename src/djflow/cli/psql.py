@@ -19,6 +19,7 @@ def run_psql(conninfo: str, arguments: Sequence[str]) -> int:
 
     parts: dict[str, Any] = conninfo_to_dict(conninfo)
     password = parts.pop("password", None)
+    parts.pop("sslpassword", None)  # psql asks for it: there is no way to hand it over unseen
     environment = os.environ | ({"PGPASSWORD": str(password)} if password else {})
     command = [_program(), "--dbname", make_conninfo(**parts), *arguments]
     # Ctrl-C belongs to psql, which cancels a statement by it.

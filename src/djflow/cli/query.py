@@ -97,7 +97,7 @@ def _query(options: argparse.Namespace) -> None:
         print(ordered.preview(options.limit))
         return
     if options.order_by or options.limit is not None:
-        relation &= Top(options.limit, options.order_by or "KEY")
+        relation &= Top(options.limit, options.order_by)
     from djflow.cli.export import export
 
     export(relation, form, options.output)

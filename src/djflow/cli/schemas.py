@@ -158,5 +158,5 @@ def _alter(options: argparse.Namespace) -> int:
             print(f"-- {schema.database}\n{plan}")
             refused |= bool(plan.problems) or bool(plan.losses and not options.allow_loss)
         else:
-            schema.alter(prompt=False if options.yes else None, allow_loss=options.allow_loss)
+            schema.alter(prompt=not options.yes, allow_loss=options.allow_loss)
     return int(refused)

@@ -85,14 +85,15 @@ def use_server(options: argparse.Namespace) -> None:
     if options.host is None and options.user is None and options.password is None:
         return
     from djflow.configuration import shared
+    from djflow.configuration.database import DEFAULT_PORT
 
     if options.host is not None or options.user is not None:
         shared["database.password"] = None
+        shared["database.options"] = None  # which may hold passwords, or another address
     if options.host is not None:
         host, port = host_and_port(options.host)
         shared["database.host"] = host
-        if port is not None:
-            shared["database.port"] = port
+        shared["database.port"] = DEFAULT_PORT if port is None else port
     if options.user is not None:
         shared["database.user"] = options.user
     if options.password is not None:

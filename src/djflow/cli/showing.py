@@ -44,4 +44,7 @@ def _show(options: argparse.Namespace) -> None:
 
 def _told(value: object) -> Any:
     """The value as JSON has it, where it does; a secret's own text is its mask."""
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+    from djflow.configuration.secret import MASK, has_credentials
+
+    text = value if value is None or isinstance(value, bool | int | float | str) else str(value)
+    return MASK if isinstance(text, str) and has_credentials(text) else text

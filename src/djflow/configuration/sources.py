@@ -9,6 +9,7 @@ from djflow.configuration.database_url import parse_database_url
 from djflow.configuration.files import CONFIG_FILE, exists, parsed_json, read_text
 from djflow.configuration.given import Given, Layer, flatten, is_store_key, unknown
 from djflow.configuration.keys import KEYS, SECTIONS, STORES
+from djflow.errors import ConfigError
 
 SECRETS_FOLDER: Final = ".secrets"
 SYSTEM_SECRETS: Final = Path("/run/secrets/datajoint")
@@ -42,7 +43,11 @@ def read_secrets(folder: Path) -> Layer:
 
 
 def _secret_files(folder: Path) -> Iterator[tuple[str, Given]]:
-    for path in sorted(folder.iterdir()):
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise ConfigError(f"{folder} cannot be read: {error.strerror}.", source=str(folder)) from error
+    for path in paths:
         name = path.name
         if name.partition(".")[0] not in (*SECTIONS, STORES) or name.endswith("~") or path.is_dir():
             continue

@@ -36,7 +36,7 @@ def format_of(path: Path, wanted: str | None = None) -> Format:
     >>> format_of(Path("lab.SVG")), format_of(Path("lab.md"), "mermaid")
     (<Format.SVG: 'svg'>, <Format.MERMAID: 'mermaid'>)
     """
-    found = _SUFFIXES.get(path.suffix.lower()) if wanted is None else _named(wanted)
+    found = _SUFFIXES.get(path.suffix.lower()) if wanted is None else _named(str(wanted))
     if found is None:
         suffixes = ", ".join(_SUFFIXES)
         raise InvalidArgumentError(

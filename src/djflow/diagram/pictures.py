@@ -1,5 +1,6 @@
 """What a diagram looks like in notebooks, programs and files."""
 
+import os
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -15,7 +16,7 @@ from djflow.diagram.mermaid import mermaid
 from djflow.diagram.state import State
 from djflow.diagram.text import draw
 from djflow.diagram.view import View
-from djflow.errors import DrawingError
+from djflow.errors import DjflowError, DrawingError
 from djflow.model.names import TableName
 
 if TYPE_CHECKING:
@@ -33,7 +34,10 @@ class Pictures:
         return self._view.states
 
     def __str__(self) -> str:
-        return self._text(self._states())
+        try:
+            return self._text(self._states())
+        except DjflowError as error:  # its tables have gone, or its server
+            return f"({error})"
 
     def __repr__(self) -> str:
         return str(self)
@@ -41,8 +45,12 @@ class Pictures:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """For notebooks: the picture, or text where it cannot be made."""
         del include, exclude
-        states = self._states()  # once for all: it may have to count
-        text = self._text(states)
+        try:
+            states = self._states()  # once for all: it may have to count
+            text = self._text(states)
+        except DjflowError as error:
+            text = f"({error})"
+            return {"text/plain": text, "text/html": as_text(text)}
         try:
             picture = rendered(self._drawing(states))
         except DrawingError:
@@ -113,14 +121,23 @@ class Pictures:
         another one, `DrawingError` as `make_svg` and `make_png`; then nothing is written.
         """
         path = Path(filename)
-        match format_of(path, format):
+        content = self._content(format_of(path, format))
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        try:
+            partial.write_bytes(content)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _content(self, form: Format) -> bytes:
+        match form:
             case Format.PNG:
-                path.write_bytes(self.make_png().getvalue())
+                return self.make_png().getvalue()
             case Format.SVG:
-                path.write_text(self.make_svg(), encoding="utf-8")
+                return self.make_svg().encode()
             case Format.DOT:
-                path.write_text(self.make_dot(), encoding="utf-8")
+                return self.make_dot().encode()
             case Format.MERMAID:
-                path.write_text(f"{self.make_mermaid()}\n", encoding="utf-8")
+                return f"{self.make_mermaid()}\n".encode()
             case Format.TEXT:
-                path.write_text(f"{self}\n", encoding="utf-8")
+                return f"{self._text(self._states())}\n".encode()

@@ -6,6 +6,7 @@ from html import escape
 from typing import Final
 
 from djflow.definition.lexer import Kind, SourceLine, Token, lex
+from djflow.display.letters import one_line
 from djflow.display.sheet import page
 from djflow.errors import DefinitionError
 
@@ -40,7 +41,7 @@ class Definition(str):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return in_ansi(self).rstrip("\n") if _is_coloured() else self.rstrip("\n")
+        return (in_ansi(self) if _is_coloured() else _safe(self)).rstrip("\n")
 
     def _repr_html_(self) -> str:
         return page(f"<pre>{in_html(self)}</pre>")
@@ -70,7 +71,14 @@ def in_ansi(definition: str) -> str:
     >>> in_ansi("---")
     '\x1b[2m---\x1b[0m'
     """
-    return "".join(f"\x1b[{_ANSI[kind]}m{text}\x1b[0m" if kind else text for text, kind in pieces(definition))
+    return "".join(
+        f"\x1b[{_ANSI[kind]}m{_safe(text)}\x1b[0m" if kind else _safe(text)
+        for text, kind in pieces(definition)
+    )
+
+
+def _safe(text: str) -> str:
+    return "\n".join(map(one_line, text.split("\n")))
 
 
 def pieces(definition: str) -> Iterator[Piece]:

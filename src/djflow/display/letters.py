@@ -3,6 +3,7 @@
 from unicodedata import category, east_asian_width
 
 ELLIPSIS = "…"
+_JOINERS = "\u200c\u200d"  # of Persian and Indian scripts, which take no room
 
 
 def one_line(text: str) -> str:
@@ -13,7 +14,11 @@ def one_line(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(each if each.isprintable() else _escaped(each) for each in text)
+    return "".join(each if _is_shown(each) else _escaped(each) for each in text)
+
+
+def _is_shown(letter: str) -> bool:
+    return letter.isprintable() or letter in _JOINERS or category(letter) == "Zs"
 
 
 def _escaped(letter: str) -> str:
@@ -30,7 +35,7 @@ def width(text: str) -> int:
 
 
 def _width(letter: str) -> int:
-    if category(letter) in ("Mn", "Me"):
+    if category(letter) in ("Mn", "Me") or letter in _JOINERS:
         return 0
     return 2 if east_asian_width(letter) in "WF" else 1
 

@@ -70,8 +70,8 @@ def _cell(cell: Cell, header: Header) -> str:
         case StandIn(text):
             return f"<td{_kind(header)}><span class='dj-object'>{escape(one_line(text))}</span></td>"
         case Value(text):
-            shown = escape(cut(one_line(text[:_HOVERED]), _LONGEST))
-            return f"<td{_kind(header)}{_title(text) if len(text) > _LONGEST else ''}>{shown}</td>"
+            shown = cut(one_line(text[:_HOVERED]), _LONGEST)
+            return f"<td{_kind(header)}{_title(text) if shown != text else ''}>{escape(shown)}</td>"
 
 
 def _title(text: str) -> str:

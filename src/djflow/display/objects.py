@@ -29,7 +29,7 @@ def of_reference(name: str, text: str) -> str:
     """
     try:
         told = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return f"<{name}>"
     if not isinstance(told, dict):
         return f"<{name}>"

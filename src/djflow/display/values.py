@@ -56,7 +56,7 @@ def size_text(nbytes: int) -> str:
     size = float(nbytes)
     for unit in ("kB", "MB", "GB", "TB"):
         size /= _UNIT
-        if size < _UNIT or unit == "TB":
+        if round(size, 1) < _UNIT or unit == "TB":
             break
     return f"{size:.1f} {unit}"
 

@@ -12,6 +12,7 @@ from djflow.diagram.drawing.notation import NOTE_SIZE, look, text_width
 from djflow.model.catalog import Catalog
 from djflow.model.names import TableName
 from djflow.model.table import ForeignKey, Table
+from djflow.sql.identifiers import quote
 
 _LONGEST: Final = 40  # letters; the tooltip has them all
 _LONGEST_TOOLTIP: Final = 60  # lines
@@ -44,13 +45,25 @@ def _node(box: Box, picture: Picture, catalog: Catalog, gauges: Mapping[TableNam
     if box.table is None:
         label = picture.titles.get(box.schema, box.schema) + label.removeprefix(box.schema)
         width, height = _size(label, None, "box3d")
-        return Node(box.schema, label, None, width, height, tooltip=f"{box.schema}\n{label}")
+        return Node(_name(box.schema), label, None, width, height, tooltip=f"{box.schema}\n{label}")
     table, shown, gauge = catalog[box.table], shortened(label), gauges.get(box.table)
     tier = box.table.tier
     width, height = _size(shown, gauge, look(tier).shape, look(tier).size)
     return Node(
-        str(box.table), shown, tier, width, height, _has_dimension(table), _definition(table, label), gauge
+        _name(box.table.schema, box.table.table),
+        shown,
+        tier,
+        width,
+        height,
+        _has_dimension(table),
+        _definition(table, label),
+        gauge,
     )
+
+
+def _name(*parts: str) -> str:
+    """A name that no other table or schema has, whatever dots are in them."""
+    return ".".join(quote(part) if "." in part else part for part in parts)
 
 
 def shortened(label: str, longest: int = _LONGEST) -> str:

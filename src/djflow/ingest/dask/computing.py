@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from threading import current_thread
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from djflow.ingest.dask.pieces import parted
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from dask.delayed import Delayed
     from distributed import Client
 
+_POOL: Final = "djflow-dask"
 _AHEAD: Final = 2  # pieces for each thread that computes
 _HERE: Final = "synchronous"  # Dask's name for the thread that asks
 _THREADS: Final = ("threads", "threading")
@@ -120,9 +122,14 @@ def _threads_of(client: "Client") -> int:
 def _threads(stack: ExitStack) -> _Computer:
     from dask.system import CPU_COUNT
 
-    pool = ThreadPoolExecutor(CPU_COUNT, thread_name_prefix="djflow-dask")
-    stack.callback(pool.shutdown, cancel_futures=True)
+    pool = ThreadPoolExecutor(CPU_COUNT, thread_name_prefix=_POOL)
+    stack.callback(_shut_down, pool)
     return _Computer(lambda piece: pool.submit(_computed, piece, _HERE), CPU_COUNT)
+
+
+def _shut_down(pool: ThreadPoolExecutor) -> None:
+    """End a pool and wait for it, unless one of its own threads does so as it collects what nobody reads."""
+    pool.shutdown(wait=not current_thread().name.startswith(_POOL), cancel_futures=True)
 
 
 class _Later:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from djflow.backend.rows import control
 from djflow.errors import DjflowError, InvalidArgumentError, QueryError
 from djflow.model.table import Table as TableModel
 from djflow.pipeline.queue.create import Place, drop_queue, find_queue
@@ -163,8 +164,9 @@ class Jobs(FreeTable):
     def _counts_at(self, place: Place) -> list[tuple[Any, ...]]:
         name, session = place.jobs.name, self._database.session
         if place.is_counted:
-            return session.execute(job_counts.kept_counts(name.schema), [name.table])
-        return session.execute(job_counts.scanned_counts(name))
+            kept = job_counts.kept_counts(name.schema)
+            return session.reading(lambda connection: control(connection, kept, [name.table]))
+        return session.reading(lambda connection: control(connection, job_counts.scanned_counts(name), []))
 
     # single jobs
 

@@ -20,6 +20,8 @@ from djflow.relation.database import Database
 
 _MOST_COLUMNS: Final = 30
 _MOST_LETTERS: Final = 1_000
+_BYTES: Final = (CoreType("bytes"), NativeType("bytea"))
+_LONG: Final = ("text", "character", "bpchar", "json", "xml", "hstore")  # and what begins so
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def first_rows(plan: Node, database: Database, limit: int) -> FirstRows:
 def _outlined(attribute: Attribute) -> tuple[Attribute, s.Scalar]:
     """What is read of an attribute: of bytes how many there are, of what may be long the beginning."""
     column = s.Column(attribute.name, attribute.stored)
-    if attribute.stored == CoreType("bytes"):
+    if attribute.stored in _BYTES:
         return _of(attribute, s.INT64), s.Call("octet_length", (column,), s.INT64)
     if _may_be_long(attribute):
         text = column if s.is_text(attribute.stored) else s.Cast(column, s.TEXT)
@@ -97,18 +99,22 @@ def _may_be_long(attribute: Attribute) -> bool:
         case CoreType("json"):
             return not isinstance(attribute.type, CodecType)  # references are read as a whole
         case NativeType(sql):
-            return sql in ("text", "character varying") or sql.endswith("[]")
+            return sql.startswith(_LONG) or sql.endswith("[]")
         case _:
             return False
 
 
 def _cells(column: pa.ChunkedArray, attribute: Attribute) -> Sequence[Cell]:
-    return [None if value is None else _cell(value, attribute) for value in column.to_pylist()]
+    try:
+        values = column.to_pylist()
+    except (OverflowError, ValueError):  # dates that Python does not know
+        values = column.cast(pa.string()).to_pylist()
+    return [None if value is None else _cell(value, attribute) for value in values]
 
 
 def _cell(value: object, attribute: Attribute) -> Cell:
     kind = attribute.type
-    if attribute.stored == CoreType("bytes"):
+    if attribute.stored in _BYTES:
         assert isinstance(value, int)  # noqa: S101 - only its length was read
         return StandIn(of_bytes(kind.name if isinstance(kind, CodecType) else "bytes", value))
     if isinstance(kind, CodecType):
