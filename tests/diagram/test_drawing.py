@@ -365,3 +365,13 @@ def test_names_with_dots_are_told_apart() -> None:
     drawn = plan_drawing(picture(catalog, Selection(frozenset(names))), catalog)
     assert len({node.name for node in drawn.nodes}) == len(names)
     assert rendered(drawn)
+
+
+def test_an_instance_that_broke_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    def trap(*_: object, **__: object) -> bytes:
+        raise RuntimeError("indirect call type mismatch")
+
+    broken = graphviz._instance()
+    monkeypatch.setattr(broken, "render", trap)
+    assert '"a"' in graphviz.placed("digraph { a }")
+    assert graphviz._instance() is not broken

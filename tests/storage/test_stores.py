@@ -8,6 +8,7 @@ import pytest
 
 from djflow.configuration import FrozenMapping, StoreSettings
 from djflow.errors import BucketInaccessible, ConfigError, MissingExternalFile, StorageError, StoreFullError
+from djflow.storage.files import replacing
 from djflow.storage.local import LocalStore
 from djflow.storage.paths import StoreLayout
 from djflow.storage.registry import open_store
@@ -180,3 +181,20 @@ def test_an_unsupported_store_is_a_configuration_error(protocol: str, reason: st
 def test_a_folder_store_needs_a_location() -> None:
     with pytest.raises(ConfigError, match="no location"):
         open_store(StoreSettings("main", "file"))
+
+
+def test_a_file_that_is_replaced_keeps_its_links_and_rights(tmp_path: Path) -> None:
+    target, link = tmp_path / "a.svg", tmp_path / "link.svg"
+    target.write_text("old")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    with pytest.raises(TypeError), replacing(link) as file:
+        file.writelines([b"half", None])  # type: ignore[list-item]
+    assert target.read_text() == "old"
+    with replacing(link) as file:
+        file.write(b"new")
+    assert (link.is_symlink(), target.read_text(), target.stat().st_mode & 0o777) == (True, "new", 0o600)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.svg", "link.svg"]
+    with replacing(Path(os.devnull)) as file:
+        file.write(b"nothing")
+    assert not Path(os.devnull).is_file()

@@ -1,11 +1,8 @@
 """Rows of a query as a file, batch by batch: memory stays small, however many there are."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from stat import S_IMODE
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from djflow.errors import DjflowError, InvalidArgumentError
@@ -33,33 +30,16 @@ def export(relation: "Relation", form: str, output: Path | None) -> None:
         sys.stdout.flush()
         write(relation.to_batches(), sys.stdout.buffer)
         return
+    if output.is_dir():
+        raise InvalidArgumentError(f"{output} is a folder: name a file in it.")
+    from djflow.storage.files import replacing
+
     reader = relation.to_batches()
-    with _whole(output) as sink:
-        write(reader, sink)
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes its name when all is written, and leaves nothing if that fails."""
-    path = path.resolve()
-    if path.is_dir():
-        raise InvalidArgumentError(f"{path} is a folder: name a file in it.")
-    if path.exists() and not path.is_file():  # a pipe or a device
-        with path.open("wb") as file:
-            yield file
-        return
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        try:
-            with partial.open("wb") as file:
-                if path.exists():  # who could not read it before cannot now
-                    partial.chmod(S_IMODE(path.stat().st_mode))
-                yield file
-            partial.replace(path)
-        except OSError as error:
-            raise DjflowError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        partial.unlink(missing_ok=True)
+        with replacing(output) as sink:
+            write(reader, sink)
+    except OSError as error:
+        raise DjflowError(f"{output} cannot be written: {error.strerror or error}.") from error
 
 
 def _parquet(reader: "pa.RecordBatchReader", sink: BinaryIO) -> None:

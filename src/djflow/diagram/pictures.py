@@ -1,6 +1,5 @@
 """What a diagram looks like in notebooks, programs and files."""
 
-import os
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +17,7 @@ from djflow.diagram.text import draw
 from djflow.diagram.view import View
 from djflow.errors import DjflowError, DrawingError
 from djflow.model.names import TableName
+from djflow.storage.files import replacing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -122,12 +122,8 @@ class Pictures:
         """
         path = Path(filename)
         content = self._content(format_of(path, format))
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        try:
-            partial.write_bytes(content)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with replacing(path) as file:
+            file.write(content)
 
     def _content(self, form: Format) -> bytes:
         match form:

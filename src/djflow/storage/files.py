@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from io import BufferedWriter, FileIO
@@ -76,6 +77,29 @@ class WholeFile:
         if self._temporary.startswith(self._crowd):
             with suppress(OSError):  # others are in it
                 os.rmdir(self._crowd)  # noqa: PTH106
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file of a user's that takes its name when the block ends well.
+
+    What a link points to is replaced, and who could not read it before cannot now; pipes and devices are
+    written to. Raises `OSError`.
+    """
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        with path.open("wb") as file:
+            yield file
+        return
+    writing = WholeFile(path)
+    try:
+        if path.exists():
+            shutil.copymode(path, writing.file.name)
+        yield writing.file
+    except BaseException:
+        writing.discard()
+        raise
+    writing.commit()
 
 
 class _Raw(FileIO):
